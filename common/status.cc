@@ -1,0 +1,131 @@
+#include "common/status.h"
+
+#include <charconv>
+
+#include "absl/strings/cord.h"
+
+namespace garam {
+namespace {
+
+constexpr char kPayloadUrl[] = "garam/errc";
+
+absl::StatusCode CodeOf(Errc errc) {
+  switch (errc) {
+    case Errc::kUnknown:
+      return absl::StatusCode::kInternal;
+    case Errc::kShuttingDown:
+      return absl::StatusCode::kCancelled;
+    case Errc::kTimedOut:
+      return absl::StatusCode::kDeadlineExceeded;
+    case Errc::kUnknownTopic:
+    case Errc::kUnknownTopicId:
+    case Errc::kFetchSessionNotFound:
+    case Errc::kBrokerIdNotRegistered:
+      return absl::StatusCode::kNotFound;
+    case Errc::kNotLeader:
+    case Errc::kLeaderNotReady:
+    case Errc::kNoController:
+    case Errc::kNotEnoughReplicas:
+    case Errc::kNotEnoughReplicasAfterAppend:
+    case Errc::kFencedLeaderEpoch:
+    case Errc::kUnknownLeaderEpoch:
+      return absl::StatusCode::kUnavailable;
+    case Errc::kOffsetOutOfRange:
+      return absl::StatusCode::kOutOfRange;
+    case Errc::kStorage:
+    case Errc::kCorruptRecord:
+      return absl::StatusCode::kDataLoss;
+    case Errc::kThrottled:
+      return absl::StatusCode::kResourceExhausted;
+    case Errc::kTopicExists:
+      return absl::StatusCode::kAlreadyExists;
+    case Errc::kUnsupportedVersion:
+    case Errc::kUnsupportedCompression:
+      return absl::StatusCode::kUnimplemented;
+    case Errc::kReplicaNotAllowed:
+      return absl::StatusCode::kPermissionDenied;
+    case Errc::kInconsistentTopicId:
+    case Errc::kInvalidRecord:
+    case Errc::kInvalidTimestamp:
+    case Errc::kRecordTooLarge:
+    case Errc::kBatchOverSegment:
+    case Errc::kInvalidAcks:
+    case Errc::kInvalidRequest:
+    case Errc::kInvalidTopicName:
+    case Errc::kTopicDeletionDisabled:
+    case Errc::kInvalidPartitions:
+    case Errc::kInvalidReplicationFactor:
+    case Errc::kInvalidReplicaAssignment:
+    case Errc::kInvalidConfig:
+    case Errc::kInconsistentClusterId:
+    case Errc::kInvalidFetchSessionEpoch:
+      return absl::StatusCode::kInvalidArgument;
+  }
+  return absl::StatusCode::kInternal;
+}
+
+}  // namespace
+
+absl::Status MakeError(Errc errc, std::string_view message) {
+  absl::Status status(CodeOf(errc), absl::string_view(message.data(), message.size()));
+  status.SetPayload(kPayloadUrl, absl::Cord(std::to_string(static_cast<int>(errc))));
+  return status;
+}
+
+Errc ErrcOf(const absl::Status& status) {
+  auto payload = status.GetPayload(kPayloadUrl);
+  if (!payload.has_value()) return Errc::kUnknown;
+  std::string text(*payload);
+  int code = 0;
+  std::from_chars(text.data(), text.data() + text.size(), code);
+  return static_cast<Errc>(code);
+}
+
+std::string_view ErrcName(Errc errc) {
+  switch (errc) {
+#define GARAM_ERRC_NAME(name) \
+  case Errc::k##name:         \
+    return #name
+    GARAM_ERRC_NAME(Unknown);
+    GARAM_ERRC_NAME(ShuttingDown);
+    GARAM_ERRC_NAME(TimedOut);
+    GARAM_ERRC_NAME(UnknownTopic);
+    GARAM_ERRC_NAME(UnknownTopicId);
+    GARAM_ERRC_NAME(InconsistentTopicId);
+    GARAM_ERRC_NAME(NotLeader);
+    GARAM_ERRC_NAME(LeaderNotReady);
+    GARAM_ERRC_NAME(FencedLeaderEpoch);
+    GARAM_ERRC_NAME(UnknownLeaderEpoch);
+    GARAM_ERRC_NAME(OffsetOutOfRange);
+    GARAM_ERRC_NAME(NotEnoughReplicas);
+    GARAM_ERRC_NAME(NotEnoughReplicasAfterAppend);
+    GARAM_ERRC_NAME(Storage);
+    GARAM_ERRC_NAME(CorruptRecord);
+    GARAM_ERRC_NAME(InvalidRecord);
+    GARAM_ERRC_NAME(InvalidTimestamp);
+    GARAM_ERRC_NAME(RecordTooLarge);
+    GARAM_ERRC_NAME(BatchOverSegment);
+    GARAM_ERRC_NAME(UnsupportedCompression);
+    GARAM_ERRC_NAME(UnsupportedVersion);
+    GARAM_ERRC_NAME(InvalidAcks);
+    GARAM_ERRC_NAME(InvalidRequest);
+    GARAM_ERRC_NAME(InvalidTopicName);
+    GARAM_ERRC_NAME(TopicExists);
+    GARAM_ERRC_NAME(TopicDeletionDisabled);
+    GARAM_ERRC_NAME(InvalidPartitions);
+    GARAM_ERRC_NAME(InvalidReplicationFactor);
+    GARAM_ERRC_NAME(InvalidReplicaAssignment);
+    GARAM_ERRC_NAME(InvalidConfig);
+    GARAM_ERRC_NAME(NoController);
+    GARAM_ERRC_NAME(BrokerIdNotRegistered);
+    GARAM_ERRC_NAME(InconsistentClusterId);
+    GARAM_ERRC_NAME(FetchSessionNotFound);
+    GARAM_ERRC_NAME(InvalidFetchSessionEpoch);
+    GARAM_ERRC_NAME(ReplicaNotAllowed);
+    GARAM_ERRC_NAME(Throttled);
+#undef GARAM_ERRC_NAME
+  }
+  return "Unknown";
+}
+
+}  // namespace garam
