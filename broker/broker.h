@@ -1,0 +1,71 @@
+// The core that every door shares: this broker's partitions, the cluster as it knows it, and the
+// way to the controller.
+//
+// Threads: as each member says. Ownership: outlives every door. Errors: Errc in Status.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "broker/broker_config.h"
+#include "broker/partition.h"
+#include "common/clock.h"
+#include "common/executor.h"
+#include "common/ids.h"
+#include "common/uuid.h"
+#include "coordinator/controller.h"
+#include "coordinator/metadata_image.h"
+
+namespace garam {
+
+struct PartitionState {
+  NodeId leader = kNoNode;  // kNoNode: nobody leads, or its leader is not alive.
+  Term leader_epoch;
+  std::vector<NodeId> replicas;
+  std::vector<NodeId> isr;
+  std::vector<NodeId> offline;
+};
+
+class Broker {
+ public:
+  virtual ~Broker() = default;
+
+  virtual const BrokerConfig& config() const = 0;
+  virtual const Clock& clock() const = 0;
+  virtual size_t shard_count() const = 0;
+  virtual Executor& executor(size_t shard) = 0;
+
+  // The cluster's metadata as applied here. Any thread.
+  virtual std::shared_ptr<const MetadataImage> image() const = 0;
+  // Brokers alive in this broker's own view, itself included. Any thread.
+  virtual std::set<NodeId> live_brokers() const = 0;
+  // The leader of group 0; kNoNode while there is none. Any thread.
+  virtual NodeId controller() const = 0;
+  // Leader, epoch, ISR and offline replicas as known here. Any thread.
+  virtual PartitionState StateOf(const TopicImage& topic, int32_t partition) const = 0;
+
+  // The partition here. kUnknownTopic / kUnknownTopicId when the image has none, kNotLeader when it
+  // lives on other brokers only. Any thread; use the result on its shard.
+  virtual absl::StatusOr<std::shared_ptr<Partition>> Find(std::string_view topic,
+                                                          int32_t partition) const = 0;
+  virtual absl::StatusOr<std::shared_ptr<Partition>> Find(const TopicId& topic,
+                                                          int32_t partition) const = 0;
+
+  // Controller requests: forwarded to the controller, wherever it is. `done` runs on executor
+  // `shard`, after this broker's image has the result (or at the deadline: kTimedOut).
+  virtual void CreateTopics(
+      std::vector<TopicSpec> topics, bool validate_only, MonoTime deadline, size_t shard,
+      absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) = 0;
+  virtual void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
+                            absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) = 0;
+};
+
+}  // namespace garam

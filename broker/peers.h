@@ -1,0 +1,164 @@
+// The seam between the core and the two planes that join brokers: gRPC control (broker/control) and
+// the TCP entry streams (broker/replication). The core sends through PeerControl and PeerStreams
+// and is told through PeerEvents; the simulator implements all three over a simulated network.
+//
+// Delivery: none is promised. Messages to one node over one plane arrive in order or not at all; a
+// broken connection loses what was on its way, and PeerEvents says so.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "common/uuid.h"
+#include "raft/messages.h"
+
+namespace garam {
+
+// Who a process is. `incarnation` changes with the data folder, `start_id` with every start.
+struct NodeIdentity {
+  NodeId node;
+  Incarnation incarnation;
+  StartId start_id;
+  std::string cluster_id;  // Empty while blank: no cluster has been formed or joined.
+};
+
+// Where a broker can be reached; `stream_port` 0 until a handshake told it.
+struct PeerAddress {
+  NodeId node;
+  std::string host;
+  uint16_t control_port = 0;
+  uint16_t stream_port = 0;
+};
+
+struct GroupMessage {
+  GroupId group;
+  raft::Message message;
+};
+
+// What a leader says of its partition. Newer = larger (term, isr_version).
+struct LeaderState {
+  GroupId group;
+  Term term;
+  NodeId leader = kNoNode;
+  uint64_t isr_version = 0;
+  std::vector<NodeId> isr;
+
+  friend bool operator==(const LeaderState&, const LeaderState&) = default;
+};
+
+// Rides on every heartbeat (D16): order-independent digests of what the sender leads, and of its
+// replicas that cannot append. A receiver whose own record differs asks for the full list.
+struct HeartbeatDigests {
+  uint64_t led_count = 0;
+  uint64_t led_hash = 0;
+  uint64_t failed_count = 0;
+  uint64_t failed_hash = 0;
+
+  friend bool operator==(const HeartbeatDigests&, const HeartbeatDigests&) = default;
+};
+
+struct FullState {
+  std::vector<LeaderState> led;
+  std::vector<GroupId> failed;
+};
+
+// How a handshake ended. `kRefused`: the address answered that nobody listens.
+enum class HandshakeOutcome { kDone, kRefused, kTimedOut, kRejected };
+
+struct HandshakeResult {
+  HandshakeOutcome outcome = HandshakeOutcome::kTimedOut;
+  NodeIdentity peer;         // kDone only.
+  uint16_t stream_port = 0;  // kDone only.
+  std::string reason;        // kRejected: one line for the log.
+};
+
+// Formation (D19): what a node tells of itself before it belongs to a cluster.
+struct FormationVoter {
+  NodeId node;
+  Incarnation incarnation;
+  std::string control_address;
+  friend bool operator==(const FormationVoter&, const FormationVoter&) = default;
+};
+struct FormationProposal {
+  std::string cluster_id;
+  std::vector<FormationVoter> voters;
+  friend bool operator==(const FormationProposal&, const FormationProposal&) = default;
+};
+struct FormationStatus {
+  NodeIdentity self;
+  bool blank = true;           // Holds no proposal and belongs to no cluster.
+  FormationProposal proposal;  // Empty when blank.
+};
+
+// The gRPC plane, as the core uses it. Threads: any. Completions run on executor 0 (the cluster's).
+class PeerControl {
+ public:
+  virtual ~PeerControl() = default;
+  // Adds or moves a peer; the channel connects by itself with a back-off of 50-500 ms.
+  virtual void SetPeer(PeerAddress address) = 0;
+  virtual void RemovePeer(NodeId node) = 0;
+
+  // One handshake attempt now, `timeout` at most; resets the channel's back-off.
+  virtual void Handshake(NodeId node, Duration timeout,
+                         absl::AnyInvocable<void(HandshakeResult) &&> done) = 0;
+  // One heartbeat on the pair's stream.
+  virtual void SendHeartbeat(NodeId node, const HeartbeatDigests& digests) = 0;
+  // Votes, their answers and TimeoutNow, of many groups in one message.
+  virtual void SendRaft(NodeId node, std::vector<GroupMessage> messages) = 0;
+  // Leader and ISR changes of partitions this broker leads.
+  virtual void PushLeaderStates(NodeId node, std::vector<LeaderState> states) = 0;
+  virtual void FetchFullState(NodeId node,
+                              absl::AnyInvocable<void(absl::StatusOr<FullState>) &&> done) = 0;
+  // A controller request, serialized (proto/controller.proto), to the node that leads group 0.
+  virtual void CallController(NodeId node, std::string request, Duration timeout,
+                              absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) = 0;
+  virtual void FetchFormation(
+      NodeId node, absl::AnyInvocable<void(absl::StatusOr<FormationStatus>) &&> done) = 0;
+  // Offers a proposal to a blank node; ok once that node has it on stable storage.
+  virtual void OfferFormation(NodeId node, FormationProposal proposal,
+                              absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+};
+
+// The TCP plane. Each shard has its own connection to each peer; answers to what came in on a
+// connection go back on it. Threads: `Send` on shard `shard`'s executor only.
+class PeerStreams {
+ public:
+  virtual ~PeerStreams() = default;
+  virtual void SetPeer(PeerAddress address) = 0;
+  virtual void RemovePeer(NodeId node) = 0;
+  // Queues Append and AppendReply messages; what one turn of the loop queues leaves together.
+  // Returns false, dropping them, when the peer's queue is full or not connected.
+  virtual bool Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) = 0;
+};
+
+// What the planes tell the core. Called on executor 0 but for OnStreamMessages.
+class PeerEvents {
+ public:
+  virtual ~PeerEvents() = default;
+  // A peer shook hands with us; the reply carries our own identity. Refused with a reason when the
+  // cluster ids differ or the format is newer than ours.
+  virtual absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) = 0;
+  virtual void OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) = 0;
+  // The pair's control stream (ours to them) or any entry stream opened or closed.
+  virtual void OnControlStream(NodeId peer, bool open) = 0;
+  virtual void OnEntryStream(NodeId peer, size_t shard, bool open) = 0;
+  virtual void OnRaft(NodeId from, std::vector<GroupMessage> messages) = 0;
+  virtual void OnLeaderStates(NodeId from, std::vector<LeaderState> states) = 0;
+  virtual FullState OnFullStateAsked() = 0;
+  virtual void OnControllerCall(std::string request,
+                                absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) = 0;
+  virtual FormationStatus OnFormationAsked() = 0;
+  // `done` once the proposal is on stable storage, or with the reason why it is not taken.
+  virtual void OnFormationOffered(FormationProposal proposal,
+                                  absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+  // Called on the executor of the shard whose loop read the messages; the core hands them on to
+  // the groups' own shards.
+  virtual void OnStreamMessages(NodeId from, size_t shard, std::vector<GroupMessage> messages) = 0;
+};
+
+}  // namespace garam
