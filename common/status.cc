@@ -67,7 +67,11 @@ absl::StatusCode CodeOf(Errc errc) {
 }  // namespace
 
 absl::Status MakeError(Errc errc, std::string_view message) {
-  absl::Status status(CodeOf(errc), absl::string_view(message.data(), message.size()));
+  return MakeError(errc, CodeOf(errc), message);
+}
+
+absl::Status MakeError(Errc errc, absl::StatusCode code, std::string_view message) {
+  absl::Status status(code, absl::string_view(message.data(), message.size()));
   status.SetPayload(kPayloadUrl, absl::Cord(std::to_string(static_cast<int>(errc))));
   return status;
 }

@@ -55,6 +55,9 @@ enum class Errc : int {
 // sentence that says what to do.
 absl::Status MakeError(Errc errc, std::string_view message);
 
+// The same under another canonical code, for an error that its own room tells apart further.
+absl::Status MakeError(Errc errc, absl::StatusCode code, std::string_view message);
+
 // The payload; kUnknown for an error that has none. `status` must not be ok.
 Errc ErrcOf(const absl::Status& status);
 
