@@ -1,0 +1,164 @@
+// The log of one replica: Raft entries in segment files, with Kafka offsets inside the batches.
+//
+// A log has three ends, each at or above the next: the appended end (all that Write was given), the
+// written end (in the files; what reads see) and the durable end (on stable storage).
+//
+// Mode F (flush_messages = 1): what has gathered is written and synced by one pool job; while it
+// runs, the next one gathers. OnWritten and OnDurable come when it ends.
+// Mode P (flush_messages > 1): Write itself puts plain entries into the file and says so by its
+// return value; the sync follows in the background within flush_ms or flush_messages records.
+//
+// Threads:   everything on `env.home`, but for Open and Remove, which block. No call of the
+//            observer or of a completion happens inside Write, SetOptions, OnCommitted or Flush.
+// Ownership: owns its files. What `env` refers to and the observer must outlive it. Close before
+//            destroying; without Close it may be destroyed only when nothing posted or submitted
+//            will run any more (a simulated crash).
+// Errors:    a failed write or sync is final: OnFailed once, everything later is refused with that
+//            status and nothing is synced again. A full disk is not: see LogObserver::OnDiskFull.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "common/executor.h"
+#include "common/ids.h"
+#include "common/log_entry.h"
+#include "common/term_rows.h"
+#include "common/uuid.h"
+#include "storage/file_system.h"
+#include "storage/kv_store.h"
+#include "storage/log_identity.h"
+
+namespace garam::storage {
+
+struct LogEnv {
+  FileSystem& fs;
+  KvStore& kv;
+  BlockingPool& pool;
+  Executor& home;
+  const Clock& clock;
+};
+
+struct LogOptions {
+  int64_t segment_bytes = 1 << 30;
+  int64_t segment_ms = 604'800'000;
+  int64_t segment_jitter_ms = 0;  // A segment ends up to this much before segment_ms.
+  int32_t index_interval_bytes = 4096;
+  int64_t flush_messages = 1;  // 1: mode F. More: mode P, synced at least every that many records.
+  int64_t flush_ms = 1000;     // Mode P: at most this long after the write.
+  // Mode P: with more unsynced bytes than this, writes go through the pool (the kernel may make a
+  // writer wait for the disk).
+  size_t inline_dirty_bytes_max = 16 << 20;
+};
+
+// Told on the log's executor, never from inside a call of the owner.
+class LogObserver {
+ public:
+  virtual ~LogObserver() = default;
+  // Every write up to `seq` is in the files. Ascends; not called for what Write itself returned.
+  virtual void OnWritten(uint64_t seq) = 0;
+  // Every write up to `seq`, truncations included, is on stable storage. Ascends. It says nothing
+  // about entries that a later write has cut off: hold it against the later truncations.
+  virtual void OnDurable(uint64_t seq) = 0;
+  // The log is dead. Once, and the last call of the three above.
+  virtual void OnFailed(const absl::Status& status) = 0;
+  // No space: writes stay gathered, in order, and are tried again about once a second. Refuse new
+  // records meanwhile (status() says so) and hand leadership over. IsDiskFull(status) holds.
+  virtual void OnDiskFull(const absl::Status& status) = 0;
+  // The gathered writes went through.
+  virtual void OnDiskFree() = 0;
+};
+
+// What one Ready asks of the log. `seq` ascends strictly from write to write.
+struct LogWrite {
+  uint64_t seq = 0;
+  // First forget every entry at this index and above. Never at or below the committed index.
+  std::optional<LogIndex> truncate_from;
+  // Then append: contiguous from last_index() + 1. A kRoll ends the segment after itself.
+  std::vector<LogEntry> entries;
+};
+
+class Log {
+ public:
+  using ReadDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<Bytes>>) &&>;
+  using EntriesDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&>;
+  using BatchDone = absl::AnyInvocable<void(absl::StatusOr<std::optional<Bytes>>) &&>;
+
+  // Opens the log in folder `dir`, which is made when missing; its parent must exist. Checks what
+  // lies above the last known durable end and cuts a torn tail; everything found is durable on
+  // return. kDataLoss, with the files kept as they are, when something at or below the durable end
+  // is damaged, or the folder is another group's. Blocks.
+  static absl::StatusOr<std::unique_ptr<Log>> Open(const LogEnv& env, const LogIdentity& identity,
+                                                   std::string dir, const LogOptions& options,
+                                                   LogObserver& observer);
+  // Deletes the rows and the folder of a log that is not open; ok when there is none. Blocks.
+  static absl::Status Remove(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir);
+
+  virtual ~Log() = default;
+
+  virtual const LogIdentity& identity() const = 0;
+  // The first entry still held; last_index() + 1 when there is none.
+  virtual LogIndex first_index() const = 0;
+  // Ends of the appended log.
+  virtual LogIndex last_index() const = 0;
+  virtual Offset next_offset() const = 0;
+  // Ends of what reads see. Lowered at once by a Write that truncates.
+  virtual LogIndex written_index() const = 0;
+  virtual Offset written_offset() const = 0;
+  // Lowered at once by a Write that truncates, and not raised again by a sync that began before.
+  virtual LogIndex durable_index() const = 0;
+  // The first offset that is served.
+  virtual Offset start_offset() const = 0;
+  // Of the appended log, down to the term just before first_index().
+  virtual const TermRows& terms() const = 0;
+  // Bytes of frames, headers included; not what is preallocated.
+  virtual int64_t size_bytes() const = 0;
+  virtual size_t segment_count() const = 0;
+  // Ok, the full disk (IsDiskFull), or the error that killed the log.
+  virtual absl::Status status() const = 0;
+
+  // Takes the write in. Returns the highest seq that is in the files when it returns; for every
+  // seq above that, OnWritten follows.
+  virtual uint64_t Write(LogWrite write) = 0;
+  // Everything up to `index` is committed: rolled segments below it get their footer.
+  virtual void OnCommitted(LogIndex index) = 0;
+  // Whether the leader should append a kRoll before an entry of `entry_bytes`.
+  virtual bool ShouldRoll(size_t entry_bytes) const = 0;
+  // Everything below `offset` is gone for clients (D14); whole sealed segments below it are
+  // deleted. `offset` is committed and only ascends.
+  virtual void SetStartOffset(Offset offset) = 0;
+  // Also starts or stops mode F; what was written under the old options keeps their promise.
+  virtual void SetOptions(const LogOptions& options) = 0;
+  // Starts syncing what is written but not durable.
+  virtual void Flush() = 0;
+
+  // Whole batches as served, from the one that holds `from`, up to `end` (exclusive, at most the
+  // written end) and `bytes_max`; the first is always whole, even above bytes_max. Private frames
+  // are skipped. Empty when from == end. May stop early at the end of a segment. Errors:
+  // kOffsetOutOfRange outside [start_offset(), written_offset()]; kCorruptRecord when the frames
+  // do not hang together. Calls `done` inside when all is in memory, else later.
+  virtual void Read(Offset from, Offset end, size_t bytes_max, ReadDone done) = 0;
+  // Entries [from, last], written ones only, at least one and then up to `bytes_max`. Same manner.
+  virtual void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max, EntriesDone done) = 0;
+  // The first batch below `end` whose largest timestamp is at or above `timestamp_ms`.
+  virtual void FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) = 0;
+  // The first batch below `end` with the largest timestamp of all below `end`.
+  virtual void FindMaxTimestampBatch(Offset end, BatchDone done) = 0;
+  // About how many bytes lie in [from, end), by what is in memory.
+  virtual int64_t EstimateBytes(Offset from, Offset end) const = 0;
+
+  // Syncs and waits for all that is in flight; then calls `done` once, on the executor. Nothing of
+  // the log runs afterwards. No other call is allowed after this one.
+  virtual void Close(absl::AnyInvocable<void() &&> done) = 0;
+};
+
+}  // namespace garam::storage
