@@ -1,0 +1,88 @@
+package garam.golden;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.apache.kafka.common.message.ApiMessageType;
+import org.apache.kafka.common.message.RequestHeaderData;
+import org.apache.kafka.common.message.ResponseHeaderData;
+import org.apache.kafka.common.protocol.ByteBufferAccessor;
+import org.apache.kafka.common.protocol.Message;
+import org.apache.kafka.common.protocol.ObjectSerializationCache;
+import org.apache.kafka.common.protocol.types.Schema;
+import org.apache.kafka.common.protocol.types.TaggedFields;
+
+/**
+ * Writes, for every schema of ours, a file of lines "message version case hex" made by Kafka's own
+ * classes. Arguments: the folder of the schemas, the folder to write to.
+ */
+public final class Golden {
+  public static void main(String[] arguments) throws Exception {
+    Path out = Path.of(arguments[1]);
+    Files.createDirectories(out);
+    try (Stream<Path> schemas = Files.list(Path.of(arguments[0]))) {
+      for (Path schema : schemas.sorted().toList()) {
+        String[] head = firstLine(schema).split(" ");
+        try (var writer = new PrintWriter(Files.newBufferedWriter(out.resolve(schema.getFileName())))) {
+          writer.println("# Written by tests/golden/java with kafka-clients 4.3.1.");
+          if (head[0].equals("api")) writeApi(writer, head[2]);
+          else writeHeader(writer, head[1]);
+        }
+      }
+    }
+  }
+
+  private static String firstLine(Path schema) throws IOException {
+    try (Stream<String> lines = Files.lines(schema)) {
+      return lines.filter(line -> !line.isBlank() && !line.startsWith("#")).findFirst().orElseThrow();
+    }
+  }
+
+  private static void writeApi(PrintWriter out, String name) throws Exception {
+    String constant = name.replaceAll("([a-z0-9])([A-Z])", "$1_$2").toUpperCase(Locale.ROOT);
+    ApiMessageType type = ApiMessageType.valueOf(constant);
+    for (int i = type.lowestSupportedVersion(); i <= type.highestSupportedVersion(true); ++i) {
+      short version = (short) i;
+      out.printf("api %s %d version %d headers %d %d%n", name, type.apiKey(), version,
+          type.requestHeaderVersion(version), type.responseHeaderVersion(version));
+      writeCases(out, name + "Request", type::newRequest, type.requestSchemas()[i], version);
+      writeCases(out, name + "Response", type::newResponse, type.responseSchemas()[i], version);
+    }
+  }
+
+  private static void writeHeader(PrintWriter out, String name) throws Exception {
+    boolean request = name.equals("RequestHeader");
+    Schema[] schemas = request ? RequestHeaderData.SCHEMAS : ResponseHeaderData.SCHEMAS;
+    Supplier<Message> fresh = request ? RequestHeaderData::new : ResponseHeaderData::new;
+    for (short i = 0; i < schemas.length; ++i) {
+      if (schemas[i] != null) writeCases(out, name, fresh, schemas[i], i);
+    }
+  }
+
+  private static void writeCases(PrintWriter out, String name, Supplier<? extends Message> fresh,
+      Schema schema, short version) throws Exception {
+    boolean flexible = Stream.of(schema.fields()).anyMatch(f -> f.def.type instanceof TaggedFields);
+    for (Filler.Mode mode : Filler.Mode.values()) {
+      if (mode == Filler.Mode.TAGGED && !flexible) continue;
+      Message message = fresh.get();
+      new Filler(mode, flexible).fill(message, schema);
+      out.printf("%s %d %s %s%n", name, version, mode.name().toLowerCase(Locale.ROOT),
+          HexFormat.of().formatHex(encode(message, version)));
+    }
+  }
+
+  private static byte[] encode(Message message, short version) {
+    var cache = new ObjectSerializationCache();
+    var buffer = new ByteBufferAccessor(ByteBuffer.allocate(message.size(cache, version)));
+    message.write(buffer, cache, version);
+    return buffer.buffer().array();
+  }
+
+  private Golden() {}
+}
