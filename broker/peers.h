@@ -15,17 +15,10 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/uuid.h"
+#include "coordinator/formation_types.h"
 #include "raft/messages.h"
 
 namespace garam {
-
-// Who a process is. `incarnation` changes with the data folder, `start_id` with every start.
-struct NodeIdentity {
-  NodeId node;
-  Incarnation incarnation;
-  StartId start_id;
-  std::string cluster_id;  // Empty while blank: no cluster has been formed or joined.
-};
 
 // Where a broker can be reached; `stream_port` 0 until a handshake told it.
 struct PeerAddress {
@@ -75,24 +68,6 @@ struct HandshakeResult {
   NodeIdentity peer;         // kDone only.
   uint16_t stream_port = 0;  // kDone only.
   std::string reason;        // kRejected: one line for the log.
-};
-
-// Formation (D19): what a node tells of itself before it belongs to a cluster.
-struct FormationVoter {
-  NodeId node;
-  Incarnation incarnation;
-  std::string control_address;
-  friend bool operator==(const FormationVoter&, const FormationVoter&) = default;
-};
-struct FormationProposal {
-  std::string cluster_id;
-  std::vector<FormationVoter> voters;
-  friend bool operator==(const FormationProposal&, const FormationProposal&) = default;
-};
-struct FormationStatus {
-  NodeIdentity self;
-  bool blank = true;           // Holds no proposal and belongs to no cluster.
-  FormationProposal proposal;  // Empty when blank.
 };
 
 // The gRPC plane, as the core uses it. Threads: any. Completions run on executor 0 (the cluster's).

@@ -1,0 +1,58 @@
+// What brokers ask of the controller, and its answers, as they travel (proto/controller.proto).
+//
+// A reply carries the index in group 0's log that a broker must have applied before it may act on
+// the answer.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/ids.h"
+#include "common/uuid.h"
+#include "coordinator/controller.h"
+#include "coordinator/metadata_image.h"
+
+namespace garam {
+
+struct CreateTopicsRequest {
+  std::vector<TopicSpec> topics;
+  bool validate_only = false;
+};
+struct DeleteTopicsRequest {
+  std::vector<TopicId> topics;
+};
+struct RegisterBrokerRequest {
+  std::string cluster_id;
+  BrokerImage broker;
+};
+using ControllerRequest =
+    std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest>;
+
+// An answer to one of the requests above; `topics` or `statuses` has one item for each asked.
+struct CreateTopicsReply {
+  LogIndex index;
+  std::vector<absl::StatusOr<CreatedTopic>> topics;
+};
+struct DeleteTopicsReply {
+  LogIndex index;
+  std::vector<absl::Status> statuses;
+};
+struct RegisterBrokerReply {
+  LogIndex index;
+};
+using ControllerReply = std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply>;
+
+std::string EncodeControllerRequest(const ControllerRequest& request);
+// kInvalidRequest when damaged, kUnsupportedVersion when of a newer format.
+absl::StatusOr<ControllerRequest> DecodeControllerRequest(std::string_view bytes);
+
+// A reply, or why the whole request failed (kNoController when the asked broker does not lead
+// group 0: the caller looks for the controller again).
+std::string EncodeControllerReply(const absl::StatusOr<ControllerReply>& reply);
+absl::StatusOr<ControllerReply> DecodeControllerReply(std::string_view bytes);
+
+}  // namespace garam

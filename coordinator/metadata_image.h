@@ -1,0 +1,163 @@
+// The cluster's metadata (group 0) after some committed command: brokers, topics, partitions and
+// their Raft groups. Partition leaders and ISR are not in it.
+//
+// An image never changes: applying a command makes a new one that shares all but O(log n) of the
+// old. Applying is deterministic: equal images and equal commands give equal images everywhere.
+//
+// Threads:   any; images are shared by shared_ptr.
+// Ownership: pointers and references into an image live as long as the image does.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/ids.h"
+#include "common/uuid.h"
+#include "coordinator/formation_types.h"
+#include "coordinator/persistent_map.h"
+
+namespace garam::metadata {
+class Command;  // proto/metadata.proto
+class CreateTopic;
+class FormCluster;
+class RegisterBroker;
+}  // namespace garam::metadata
+
+namespace garam {
+
+// The range of metadata command formats that this build understands (D7).
+inline constexpr uint32_t kMetadataFormatMin = 1;
+inline constexpr uint32_t kMetadataFormatMax = 1;
+
+// Where a broker's Kafka listener can be reached by clients.
+struct BrokerEndpoint {
+  std::string listener;
+  std::string host;
+  uint16_t port = 0;
+  friend bool operator==(const BrokerEndpoint&, const BrokerEndpoint&) = default;
+};
+
+struct BrokerImage {
+  NodeId node;
+  Incarnation incarnation;
+  std::vector<BrokerEndpoint> endpoints;  // Never empty.
+  std::optional<std::string> rack;
+  std::string control_address;  // host:port of the gRPC plane.
+  uint16_t stream_port = 0;
+  uint32_t format_min = kMetadataFormatMin;
+  uint32_t format_max = kMetadataFormatMax;
+
+  // Where a client that came in by `listener` finds this broker: the endpoint of that name, or the
+  // first one.
+  const BrokerEndpoint& EndpointFor(std::string_view listener) const;
+
+  friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
+};
+
+struct ReplicaImage {
+  NodeId node;
+  Incarnation incarnation;  // Who may start as a voter of this replica (D18).
+  friend bool operator==(const ReplicaImage&, const ReplicaImage&) = default;
+};
+
+struct PartitionImage {
+  GroupId group;
+  std::vector<ReplicaImage> replicas;  // The first one is the preferred leader.
+  friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
+};
+
+struct TopicImage {
+  std::string name;
+  TopicId id;
+  std::vector<PartitionImage> partitions;
+  std::map<std::string, std::string> configs;  // As given at creation; defaults are not in it.
+
+  bool internal() const;  // __consumer_offsets and __transaction_state.
+  friend bool operator==(const TopicImage&, const TopicImage&) = default;
+};
+
+// Which partition a Raft group is.
+struct GroupPlace {
+  std::shared_ptr<const TopicImage> topic;
+  int32_t partition = 0;
+};
+
+class MetadataImage {
+ public:
+  // What one committed command did.
+  struct Applied {
+    std::shared_ptr<const MetadataImage> image;  // Never null; has the command's index.
+    // Why the command changed nothing; the same on every broker.
+    absl::Status outcome;
+    std::vector<TopicId> changed_topics;  // Created or deleted.
+    bool brokers_changed = false;
+  };
+
+  // Before the first command.
+  static std::shared_ptr<const MetadataImage> Empty();
+
+  // Applies a committed command. Fails only when the command cannot be understood: of a newer
+  // format (kUnsupportedVersion) or damaged; then this broker must not go on.
+  absl::StatusOr<Applied> Apply(LogIndex index, const metadata::Command& command) const;
+  // The same from the command's bytes in the log.
+  absl::StatusOr<Applied> ApplyBytes(LogIndex index, std::string_view command) const;
+  // This image as of `index`, for entries of the log that are not commands.
+  std::shared_ptr<const MetadataImage> At(LogIndex index) const;
+
+  // A versioned blob, and the image it holds. Decoding fails on damage and on a newer format.
+  std::string EncodeSnapshot() const;
+  static absl::StatusOr<std::shared_ptr<const MetadataImage>> DecodeSnapshot(std::string_view blob);
+
+  LogIndex applied_index() const { return applied_index_; }
+  // Empty until the cluster's first command.
+  const std::string& cluster_id() const { return cluster_id_; }
+  // The voters of group 0 as formed.
+  const std::vector<FormationVoter>& voters() const { return voters_; }
+  // The group id that the next partition gets; group ids are never used again (D12).
+  GroupId next_group() const { return next_group_; }
+
+  const std::map<NodeId, std::shared_ptr<const BrokerImage>>& brokers() const { return brokers_; }
+  // Null when there is none.
+  const BrokerImage* FindBroker(NodeId node) const;
+
+  size_t topic_count() const { return topics_by_name_.size(); }
+  size_t partition_count() const { return groups_.size(); }
+  // Null when there is none.
+  std::shared_ptr<const TopicImage> FindTopic(std::string_view name) const;
+  std::shared_ptr<const TopicImage> FindTopic(const TopicId& id) const;
+  const GroupPlace* FindGroup(GroupId group) const;
+  // A topic whose name equals `name` when every '.' is read as '_'; null when there is none.
+  std::shared_ptr<const TopicImage> FindColliding(std::string_view name) const;
+  // In the order of the names.
+  void ForEachTopic(
+      absl::FunctionRef<void(const std::shared_ptr<const TopicImage>& topic)> visit) const;
+
+ private:
+  absl::Status Form(const metadata::FormCluster& command);
+  absl::Status Register(const metadata::RegisterBroker& command);
+  absl::Status Unregister(NodeId node, Incarnation incarnation);
+  absl::Status Create(const metadata::CreateTopic& command);
+  absl::Status Delete(const TopicId& id);
+  absl::Status Change(const metadata::Command& command, Applied& applied);
+  void AddTopic(std::shared_ptr<const TopicImage> topic);
+
+  LogIndex applied_index_;
+  std::string cluster_id_;
+  std::vector<FormationVoter> voters_;
+  GroupId next_group_{kMetadataGroup + 1};
+  std::map<NodeId, std::shared_ptr<const BrokerImage>> brokers_;
+  PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_name_;
+  PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_folded_name_;
+  PersistentMap<TopicId, std::shared_ptr<const TopicImage>> topics_by_id_;
+  PersistentMap<GroupId, GroupPlace> groups_;
+};
+
+}  // namespace garam
