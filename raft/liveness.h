@@ -1,0 +1,89 @@
+// Whether the other nodes are alive, as seen from this one (D17): one small machine for each pair.
+//
+//   up       heartbeats come, or a handshake succeeded.
+//   suspect  silent for `suspect_after`, but something may still be open: the normal election
+//            timeouts run.
+//   down     all streams of the pair are closed AND a handshake made after that was refused or not
+//            answered within `handshake_wait`. Never on one reset alone.
+// A new start id is a restart, whatever the state was. Our own pause is nobody's silence: a late
+// tick is credited to every peer.
+//
+// Threads: its owner's. Time: passed in, never going back.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/ids.h"
+#include "raft/types.h"
+
+namespace garam::raft {
+
+struct LivenessEvent {
+  enum class Kind {
+    kUp,
+    kSuspect,
+    kDown,
+    kRestarted,  // Another process answers under this id: what the old one held in memory is gone.
+  };
+  NodeId node = kNoNode;
+  Kind kind = Kind::kUp;
+  StartId start_id;  // Of kRestarted and kUp.
+
+  friend bool operator==(const LivenessEvent&, const LivenessEvent&) = default;
+};
+
+class Liveness {
+ public:
+  explicit Liveness(Timing timing) : timing_(timing) {}
+
+  // A peer to be watched. It starts as suspect-without-an-event: nothing is known of it yet.
+  void Add(NodeId node, MonoTime now);
+  void Remove(NodeId node);
+
+  void HeartbeatReceived(NodeId node, StartId start_id, MonoTime now);
+  // Any stream of the pair, of either plane and either direction, by a name of the owner's choice.
+  void StreamOpened(NodeId node, uint64_t stream, MonoTime now);
+  void StreamClosed(NodeId node, uint64_t stream, MonoTime now);
+  void HandshakeDone(NodeId node, Incarnation incarnation, StartId start_id, MonoTime now);
+  void HandshakeRefused(NodeId node, MonoTime now);
+  void HandshakeTimedOut(NodeId node, MonoTime now);
+  void Tick(MonoTime now);
+
+  // Since the last call. `TakeProbes`: shake hands with these now, waiting `handshake_wait`.
+  std::vector<LivenessEvent> TakeEvents();
+  std::vector<NodeId> TakeProbes();
+  std::optional<MonoTime> NextDeadline() const;
+
+  // kDown for a node that was never added.
+  NodeState StateOf(NodeId node) const;
+  std::optional<StartId> StartIdOf(NodeId node) const;
+  std::vector<NodeId> Up() const;
+
+ private:
+  struct Peer {
+    NodeState state = NodeState::kSuspect;
+    std::optional<StartId> start_id;
+    Incarnation incarnation;
+    std::map<uint64_t, bool> streams;
+    MonoTime last_heard;
+    std::optional<MonoTime> silence_at;  // Becomes suspect then.
+    bool probing = false;
+    std::optional<MonoTime> probe_until;  // No answer by then: down, if still all closed.
+  };
+
+  void Heard(NodeId node, Peer& peer, StartId start_id, MonoTime now);
+  void Probe(NodeId node, Peer& peer, MonoTime now);
+  void ProbeFailed(NodeId node, Peer& peer);
+  void SetState(NodeId node, Peer& peer, NodeState state);
+
+  Timing timing_;
+  std::map<NodeId, Peer> peers_;
+  std::vector<LivenessEvent> events_;
+  std::vector<NodeId> probes_;
+};
+
+}  // namespace garam::raft

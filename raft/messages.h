@@ -1,0 +1,73 @@
+// What the cores of one group say to each other: plain structs; the doors give them bytes.
+//
+// A message that carries term T leaves its sender only once T is on the sender's stable storage,
+// requests for votes included. Copying a message copies no payload.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/log_entry.h"
+
+namespace garam::raft {
+
+// Asks for a vote, or, with `pre`, whether a vote would be given; that one changes nobody's term.
+struct VoteRequest {
+  Term term;  // The term to be voted in; of a pre-vote: the one after the sender's.
+  bool pre = false;
+  bool transfer = false;  // Sent on the leader's own wish: stickiness does not apply.
+  Incarnation incarnation;
+  LogIndex last_index;
+  Term last_term;
+
+  friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
+};
+
+struct VoteReply {
+  Term term;  // Granted: the request's. Refused: the sender's own.
+  bool pre = false;
+  bool granted = false;
+
+  friend bool operator==(const VoteReply&, const VoteReply&) = default;
+};
+
+struct Append {
+  Term term;
+  // Numbers the conversation between this leader and this follower: raised when the follower's
+  // connection broke or its process is another; answers to an older one are dropped.
+  uint32_t session = 0;
+  LogIndex prev_index;
+  Term prev_term;
+  LogIndex commit;
+  std::vector<LogEntry> entries;  // prev_index + 1 and on, without a gap.
+};
+
+struct AppendReply {
+  Term term;
+  uint32_t session = 0;  // The Append's.
+  bool rejected = false;
+  // Accepted: how far the sender's log agrees with the leader's AND is written, or durable (D3).
+  LogIndex written;
+  LogIndex durable;
+  LogIndex commit;  // What the sender knows to be committed.
+  // Rejected: the Append's prev_index, and where to look next: the sender's log has nothing above
+  // `hint_index` that could agree, and there it has `hint_term`.
+  LogIndex prev_index;
+  LogIndex hint_index;
+  Term hint_term;
+
+  friend bool operator==(const AppendReply&, const AppendReply&) = default;
+};
+
+// The leader asks a voter that has everything to stand at once.
+struct TimeoutNow {
+  Term term;
+
+  friend bool operator==(const TimeoutNow&, const TimeoutNow&) = default;
+};
+
+using Message = std::variant<VoteRequest, VoteReply, Append, AppendReply, TimeoutNow>;
+
+}  // namespace garam::raft

@@ -1,0 +1,53 @@
+// What a leader knows of one follower.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "common/clock.h"
+#include "common/ids.h"
+
+namespace garam::raft {
+
+enum class PeerState {
+  kProbe,         // Where the logs agree is not known: one append at a time.
+  kReplicate,     // Appends are pipelined up to the window.
+  kTooFarBehind,  // Needs entries that our log no longer has.
+};
+
+struct Progress {
+  PeerState state = PeerState::kProbe;
+  uint32_t session = 1;
+  LogIndex written;  // Match, by the follower's own reports; each only grows within a session.
+  LogIndex durable;
+  LogIndex commit;  // What the follower said it knows.
+  LogIndex next{1};
+  bool rejected = false;  // Probing after a reject: with empty appends.
+  bool awaiting = false;  // A probe is on its way.
+  bool reading = false;   // Its entries are being read from the disk.
+  LogIndex told_commit;   // The highest commit sent such that the follower can take it over.
+  std::optional<MonoTime> last_ack;
+  std::optional<MonoTime> retry_at;  // Nothing came back by then: ask again.
+
+  struct Inflight {
+    LogIndex last;
+    size_t bytes;
+  };
+  std::deque<Inflight> inflight;
+  size_t inflight_bytes = 0;
+
+  void FreeInflight(LogIndex up_to) {
+    while (!inflight.empty() && inflight.front().last <= up_to) {
+      inflight_bytes -= inflight.front().bytes;
+      inflight.pop_front();
+    }
+  }
+  void ClearInflight() {
+    inflight.clear();
+    inflight_bytes = 0;
+  }
+};
+
+}  // namespace garam::raft
