@@ -20,3 +20,8 @@ if(GARAM_TSAN)
   add_link_options(-fsanitize=thread)
   add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)
 endif()
+if(GARAM_FUZZ)
+  # Coverage everywhere; only the fuzz targets link libFuzzer's main.
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()

@@ -76,6 +76,8 @@ def element_type(message, field):
         return "RecordsList" if message.kind == "response" else "Bytes"
     known = {"bool": "bool", "float64": "double", "uuid": "Uuid", "bytes": "Bytes",
              "error_code": "ErrorCode"}
+    if field.type in message.hoisted():
+        return message.name + field.type
     return known.get(field.type, field.type)
 
 

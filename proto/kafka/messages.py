@@ -27,7 +27,14 @@ def struct_members(message, struct):
 
 def header_struct(schema, message):
     flexible = message.flexible.low if not message.flexible.empty() else "INT16_MAX"
-    out = [f"struct {message.name} {{"]
+    hoisted = message.hoisted()
+    out = []
+    for struct in message.ordered_structs()[:-1]:
+        if struct.name in hoisted:
+            out.append(f"struct {message.name}{struct.name} {{")
+            out += ["  " + line for line in struct_members(message, struct)]
+            out += ["};", ""]
+    out.append(f"struct {message.name} {{")
     out += [f'  static constexpr std::string_view kName = "{message.name}";']
     if schema.api:
         out.append(f"  static constexpr ApiKey kApiKey = ApiKey::k{schema.api};")
@@ -35,6 +42,9 @@ def header_struct(schema, message):
             f"  static constexpr int16_t kMaxVersion = {message.versions.high};",
             f"  static constexpr int16_t kFirstFlexibleVersion = {flexible};", ""]
     for struct in message.ordered_structs()[:-1]:
+        if struct.name in hoisted:
+            out += [f"  using {struct.name} = {message.name}{struct.name};", ""]
+            continue
         out.append(f"  struct {struct.name} {{")
         out += ["    " + line for line in struct_members(message, struct)]
         out += ["  };", ""]
@@ -99,7 +109,7 @@ def read_element(message, field):
 def read_array(message, field, target, nullable, context):
     element = element_type(message, field)
     if field.is_struct:
-        element = f"{message.name}::{element}"
+        element = f"{message.name}::{field.type}"
         one = "Read(r, version, e);"
     elif field.type == "string" and element == "std::string":
         one = f"e = std::string({read_element(message, field)});"

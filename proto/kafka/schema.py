@@ -87,6 +87,23 @@ class Message:
     root: Struct
     structs: dict  # By name, the root excepted.
 
+    def hoisted(self):
+        """Structs that cannot be nested classes: an optional of a nested class with initializers is
+        ill-formed inside the class around it. With those go the structs inside them."""
+        names = set()
+
+        def add(struct):
+            names.add(struct.name)
+            for field in struct.fields:
+                if field.is_struct and field.type not in names:
+                    add(self.structs[field.type])
+
+        for struct in self.ordered_structs():
+            for field in struct.fields:
+                if field.is_struct and field.optional and not field.array:
+                    add(self.structs[field.type])
+        return names
+
     def ordered_structs(self):
         """Every struct after those that it contains; the root last."""
         done, order = set(), []
