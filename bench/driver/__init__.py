@@ -1,0 +1,1 @@
+"""What bench/run, bench/failover and bench/steady share. Standard library only."""
