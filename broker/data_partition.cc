@@ -1,0 +1,298 @@
+#include "broker/data_partition.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/shard.h"
+#include "common/record_batch.h"
+#include "common/status.h"
+
+namespace garam {
+namespace {
+
+// Batches up to this size leave the (larger) receive buffer that they came in, so that neither the
+// uncommitted tail nor the cache pins a whole buffer for a few bytes.
+constexpr size_t kCopyBytesMax = 16 * 1024;
+
+// A timer that comes later than this was this process's own pause.
+constexpr Duration kOwnPauseMax = Millis(200);
+
+}  // namespace
+
+DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
+                             std::shared_ptr<const TopicConfig> config,
+                             std::vector<NodeId> replicas, Duration replica_lag_max,
+                             Announce announce)
+    : shard_(shard),
+      identity_(std::move(identity)),
+      config_(std::move(config)),
+      replicas_(std::move(replicas)),
+      announce_(std::move(announce)),
+      replica_(shard, identity_.group, *this),
+      tail_(shard.batch_cache()),
+      isr_(shard.self(), replica_lag_max, kOwnPauseMax) {}
+
+DataPartition::~DataPartition() = default;
+
+void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
+  open_ = true;
+  next_offset_ = log->next_offset();
+  high_watermark_ = log->start_offset();
+  // What recovery found is not known to be committed until a leader says so.
+  boundaries_.push_back({log->last_index(), next_offset_, 0});
+  for (NodeId node : replicas_) isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
+  replica_.Attach(std::move(core), std::move(log));
+}
+
+void DataPartition::Stop(const absl::Status& reason, Task closed) {
+  shard_.executor().Cancel(std::exchange(deadline_timer_, kNoTimer));
+  shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
+  bool was_open = std::exchange(open_, false);
+  waiters_.FailEverything(reason);
+  WakeWatchers(0);
+  if (!was_open) {
+    std::move(closed)();
+    return;
+  }
+  // The partition lives until its replica is quiet.
+  replica_.Close(
+      [self = shared_from_this(), closed = std::move(closed)]() mutable { std::move(closed)(); });
+}
+
+size_t DataPartition::shard() const { return shard_.id(); }
+
+absl::Status DataPartition::NotLeader() const {
+  return MakeError(Errc::kNotLeader, "this broker does not lead the partition; refresh metadata");
+}
+
+absl::Status DataPartition::CheckLeader(std::optional<Term> current_leader_epoch) const {
+  if (!open_) return MakeError(Errc::kUnknownTopic, "the partition was deleted");
+  if (replica_.failed()) {
+    return MakeError(Errc::kStorage, "the partition's log failed; see the broker's log");
+  }
+  Term term = replica_.core().term();
+  if (current_leader_epoch) {
+    if (*current_leader_epoch < term) {
+      return MakeError(Errc::kFencedLeaderEpoch, "the client's leader epoch is old");
+    }
+    if (*current_leader_epoch > term) {
+      return MakeError(Errc::kUnknownLeaderEpoch, "the client's leader epoch is newer than ours");
+    }
+  }
+  return replica_.leads() ? absl::OkStatus() : NotLeader();
+}
+
+absl::Status DataPartition::CheckProduce(size_t batch_bytes, Acks acks) const {
+  RETURN_IF_ERROR(CheckLeader(std::nullopt));
+  if (static_cast<int64_t>(batch_bytes) > config_->segment_bytes) {
+    return MakeError(Errc::kBatchOverSegment, "the batch is larger than segment.bytes");
+  }
+  if (acks == Acks::kAll && replica_.confirmed() &&
+      isr_.size() < static_cast<size_t>(config_->min_insync_replicas)) {
+    return MakeError(Errc::kNotEnoughReplicas,
+                     "fewer in-sync replicas than min.insync.replicas; start the missing brokers");
+  }
+  return absl::OkStatus();
+}
+
+void DataPartition::Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDone done) {
+  if (absl::Status status = CheckProduce(batch.size(), acks); !status.ok()) {
+    std::move(done)(std::move(status));
+    return;
+  }
+  if (batch.size() <= kCopyBytesMax) batch = Bytes::Copy(batch.view());
+  Term term = replica_.core().term();
+  ProduceResult result;
+  result.base_offset = next_offset_;
+  result.log_start_offset = replica_.log().start_offset();
+  RecordBatchView view(batch.data());
+  if (view.log_append_time()) result.log_append_time_ms = view.max_timestamp_ms();
+  // The caller gave these bytes up (see Partition::Produce): nobody else reads them yet.
+  PatchRecordBatch(const_cast<char*>(batch.data()), next_offset_, term);
+
+  std::vector<LogEntry> entries;
+  if (replica_.log().ShouldRoll(batch.size())) {
+    entries.push_back({LogIndex(0), term, EntryKind::kRoll, Bytes()});
+  }
+  entries.push_back({LogIndex(0), term, EntryKind::kBatch, std::move(batch)});
+  absl::StatusOr<LogIndex> index = replica_.Propose(term, std::move(entries));
+  if (!index.ok()) {
+    std::move(done)(index.status());
+    return;
+  }
+  if (acks == Acks::kNone) {
+    std::move(done)(result);
+    return;
+  }
+  // The batch is the last of what was proposed.
+  LogIndex last = replica_.core().last_index();
+  Park(acks, {last, deadline, result, std::move(done)});
+}
+
+void DataPartition::Park(Acks acks, ProduceWaiters::Waiter waiter) {
+  MonoTime deadline = waiter.deadline;
+  if (acks == Acks::kAll) {
+    waiters_.AddAll(std::move(waiter));
+  } else {
+    waiters_.AddLeader(std::move(waiter));
+  }
+  if (deadline_timer_ != kNoTimer && deadline_armed_for_ <= deadline) return;
+  shard_.executor().Cancel(std::exchange(deadline_timer_, kNoTimer));
+  ArmDeadline();
+}
+
+void DataPartition::ArmDeadline() {
+  std::optional<MonoTime> next = waiters_.NextDeadline();
+  if (!next) return;
+  deadline_armed_for_ = *next;
+  deadline_timer_ = shard_.executor().PostAt(*next, [weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (self == nullptr) return;
+    self->deadline_timer_ = kNoTimer;
+    self->waiters_.Expire(self->shard_.now());
+    self->ArmDeadline();
+  });
+}
+
+bool DataPartition::MinimumHas(LogIndex index) const {
+  return isr_.CountHaving(index) >= static_cast<size_t>(config_->min_insync_replicas);
+}
+
+void DataPartition::AnswerProduces() {
+  if (waiters_.empty() || !open_ || !replica_.leads()) return;
+  auto self = shared_from_this();  // A completion may drop the last other reference.
+  waiters_.LeaderHas(replica_.core().MatchOf(shard_.self()));
+  if (!replica_.confirmed()) return;
+  waiters_.Committed(replica_.core().commit_index(),
+                     [this](LogIndex index) { return MinimumHas(index); });
+  if (isr_.size() < static_cast<size_t>(config_->min_insync_replicas)) {
+    waiters_.FailAll(MakeError(Errc::kNotEnoughReplicasAfterAppend,
+                               "the in-sync replicas fell below min.insync.replicas after the "
+                               "append; the record may still be committed"));
+  }
+}
+
+void DataPartition::OnRole() {
+  if (replica_.leads() && !leading_) {
+    leading_ = true;
+    confirmed_ = false;
+    isr_.Start(replicas_, replica_.core().last_index(), shard_.now());
+  } else if (!replica_.leads() && leading_) {
+    leading_ = false;
+    confirmed_ = false;
+    waiters_.FailEverything(NotLeader());
+    shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
+    tail_.Clear();
+  }
+  AnnounceState();
+  WakeWatchers(0);
+}
+
+void DataPartition::OnAppended(const std::vector<LogEntry>& entries) {
+  bool leads = replica_.leads();
+  for (const LogEntry& entry : entries) {
+    size_t bytes = 0;
+    if (entry.kind == EntryKind::kBatch) {
+      RecordBatchView view(entry.bytes.data());
+      bytes = entry.bytes.size();
+      if (leads) tail_.Add(view.base_offset(), view.next_offset(), entry.bytes);
+      next_offset_ = view.next_offset();
+    }
+    boundaries_.push_back({entry.index, next_offset_, bytes});
+  }
+}
+
+void DataPartition::OnTruncated(LogIndex from, Offset next_offset) {
+  while (!boundaries_.empty() && boundaries_.back().index >= from) boundaries_.pop_back();
+  next_offset_ = next_offset;
+  if (boundaries_.empty()) boundaries_.push_back({from - 1, next_offset_, 0});
+  tail_.TruncateTo(next_offset_);
+}
+
+void DataPartition::OnCommitted(LogIndex commit) {
+  size_t visible = 0;
+  Offset before = high_watermark_;
+  while (!boundaries_.empty() && boundaries_.front().index <= commit) {
+    high_watermark_ = std::max(high_watermark_, boundaries_.front().next_offset);
+    visible += boundaries_.front().bytes;
+    boundaries_.pop_front();
+  }
+  if (leading_) OnProgress();
+  if (high_watermark_ > before) WakeWatchers(std::max<size_t>(visible, 1));
+}
+
+void DataPartition::OnProgress() {
+  if (!leading_ || !open_) return;
+  FeedIsr();
+  AnswerProduces();
+}
+
+void DataPartition::OnStorageFailed(const absl::Status& reason) {
+  waiters_.FailEverything(MakeError(Errc::kStorage, std::string(reason.message())));
+  WakeWatchers(0);
+  LeaderState failed;
+  failed.group = identity_.group;
+  failed.term = replica_.core().term();
+  announce_(failed);
+}
+
+void DataPartition::OnNode(NodeId node, bool reachable) {
+  isr_.SetReachable(node, reachable, shard_.now());
+  OnProgress();
+}
+
+void DataPartition::SetCanAppend(NodeId node, bool can_append) {
+  isr_.SetCanAppend(node, can_append, shard_.now());
+  OnProgress();
+}
+
+// Tells the tracker what the core knows, and the cluster what the tracker concludes.
+void DataPartition::FeedIsr() {
+  const raft::Core& core = replica_.core();
+  MonoTime now = shard_.now();
+  if (!confirmed_ && replica_.confirmed()) {
+    confirmed_ = true;
+    isr_.Confirm(now);
+  }
+  isr_.OnLeaderEnd(core.last_index(), now);
+  for (NodeId node : replicas_) isr_.OnMatch(node, core.MatchOf(node), now);
+  isr_.OnCommit(core.commit_index(), now);
+  if (confirmed_) AnnounceState();
+  ArmIsr();
+}
+
+void DataPartition::ArmIsr() {
+  if (isr_timer_ != kNoTimer) return;
+  std::optional<MonoTime> next = isr_.NextDeadline();
+  if (!next) return;
+  isr_timer_ = shard_.executor().PostAt(*next, [weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (self == nullptr || !self->open_) return;
+    self->isr_timer_ = kNoTimer;
+    self->isr_.Tick(self->shard_.now());
+    self->OnProgress();
+  });
+}
+
+void DataPartition::AnnounceState() {
+  const raft::Core& core = replica_.core();
+  LeaderState state;
+  state.group = identity_.group;
+  state.term = core.term();
+  state.leader = core.leader();
+  if (replica_.leads()) {
+    // 0 is a leader whose no-op has not committed: it may be tried, but judges nobody yet.
+    state.isr_version = confirmed_ ? isr_.version() + 1 : 0;
+    if (confirmed_) state.isr = isr_.Members();
+  }
+  if (state.term == announced_term_ && state.leader == announced_leader_ &&
+      state.isr_version == announced_isr_version_) {
+    return;
+  }
+  announced_term_ = state.term;
+  announced_leader_ = state.leader;
+  announced_isr_version_ = state.isr_version;
+  announce_(state);
+}
+
+}  // namespace garam

@@ -1,0 +1,135 @@
+// A partition that lives on this broker: Partition over a Replica.
+//
+// Threads, errors: as broker/partition.h says.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/batch_cache.h"
+#include "broker/partition.h"
+#include "broker/peers.h"
+#include "broker/produce_waiters.h"
+#include "broker/replica.h"
+#include "raft/isr.h"
+
+namespace garam {
+
+class Shard;
+
+struct PartitionIdentity {
+  TopicId topic_id;
+  std::string topic;
+  int32_t index = 0;
+  GroupId group;
+};
+
+class DataPartition final : public Partition,
+                            public ReplicaEvents,
+                            public std::enable_shared_from_this<DataPartition> {
+ public:
+  // `announce` is told each change of leader or ISR of this partition while this broker leads it,
+  // and who leads as soon as this replica hears of it.
+  using Announce = std::function<void(const LeaderState&)>;
+
+  DataPartition(Shard& shard, PartitionIdentity identity, std::shared_ptr<const TopicConfig> config,
+                std::vector<NodeId> replicas, Duration replica_lag_max, Announce announce);
+  ~DataPartition() override;
+
+  // What the log is to be opened with; before Attach.
+  storage::LogObserver& observer() { return replica_; }
+  // Once, on the shard, before anything else on it.
+  void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log);
+  // Ends every waiter with `reason` and closes the replica; `closed` runs when all is quiet.
+  void Stop(const absl::Status& reason, Task closed);
+
+  // On the shard.
+  const Replica& replica() const { return replica_; }
+  // A node that says that it cannot append here leaves the ISR at once.
+  void SetCanAppend(NodeId node, bool can_append);
+
+  const TopicId& topic_id() const override { return identity_.topic_id; }
+  const std::string& topic() const override { return identity_.topic; }
+  int32_t index() const override { return identity_.index; }
+  GroupId group() const override { return identity_.group; }
+  size_t shard() const override;
+  std::shared_ptr<const TopicConfig> config() const override { return config_; }
+
+  void Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDone done) override;
+  void Read(ReadSpec spec, absl::AnyInvocable<void(absl::StatusOr<ReadResult>) &&> done) override;
+  absl::StatusOr<size_t> BytesAvailable(const ReadSpec& spec) const override;
+  WatchId Watch(std::function<void(size_t bytes)> wake) override;
+  void Unwatch(WatchId id) override;
+  void FindSpecial(SpecialOffset which, std::optional<Term> current_leader_epoch,
+                   absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) override;
+  void FindByTimestamp(int64_t timestamp_ms, std::optional<Term> current_leader_epoch,
+                       absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) override;
+  absl::StatusOr<EpochEnd> EndOfEpoch(Term epoch,
+                                      std::optional<Term> current_leader_epoch) const override;
+
+  // ReplicaEvents
+  void OnRole() override;
+  void OnAppended(const std::vector<LogEntry>& entries) override;
+  void OnTruncated(LogIndex from, Offset next_offset) override;
+  void OnCommitted(LogIndex commit) override;
+  void OnProgress() override;
+  void OnStorageFailed(const absl::Status& reason) override;
+  void OnNode(NodeId node, bool reachable) override;
+
+ private:
+  // Where the log stood after one entry: what turns a commit index into a high watermark.
+  struct Boundary {
+    LogIndex index;
+    Offset next_offset;
+    size_t bytes;
+  };
+
+  absl::Status CheckProduce(size_t batch_bytes, Acks acks) const;
+  absl::Status CheckLeader(std::optional<Term> current_leader_epoch) const;
+  absl::Status NotLeader() const;
+  bool MinimumHas(LogIndex index) const;
+  void Park(Acks acks, ProduceWaiters::Waiter waiter);
+  void AnswerProduces();
+  void ArmDeadline();
+  void FeedIsr();
+  void ArmIsr();
+  void AnnounceState();
+  void WakeWatchers(size_t bytes);
+  std::optional<DivergingEpoch> Diverges(const ReadSpec& spec) const;
+  void AnswerTimestamp(absl::StatusOr<std::optional<Bytes>> batch, std::optional<int64_t> wanted_ms,
+                       absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done);
+
+  Shard& shard_;
+  const PartitionIdentity identity_;
+  const std::shared_ptr<const TopicConfig> config_;
+  const std::vector<NodeId> replicas_;
+  const Announce announce_;
+  Replica replica_;
+  bool open_ = false;  // Between Attach and Stop.
+
+  PartitionTail tail_;
+  ProduceWaiters waiters_;
+  TimerId deadline_timer_ = kNoTimer;
+  MonoTime deadline_armed_for_;
+
+  Offset next_offset_;  // Where the next batch of this log goes; the leader's to give.
+  Offset high_watermark_;
+  std::deque<Boundary> boundaries_;  // Above the high watermark, in log order.
+
+  raft::IsrTracker isr_;    // While this replica leads.
+  bool leading_ = false;    // OnRole has begun this leadership …
+  bool confirmed_ = false;  // … and isr_ has been told that it is confirmed.
+  TimerId isr_timer_ = kNoTimer;
+  uint64_t announced_isr_version_ = 0;
+  Term announced_term_;
+  NodeId announced_leader_ = kNoNode;
+
+  WatchId last_watch_ = 0;
+  std::map<WatchId, std::function<void(size_t)>> watches_;
+};
+
+}  // namespace garam

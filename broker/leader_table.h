@@ -1,0 +1,63 @@
+// Who leads what, and with which ISR, as this broker has heard it: from its own replicas, from
+// pushes, and from full exchanges when a heartbeat's digest says that a push was lost (D16).
+//
+// Newer wins: states are ordered by (term, isr_version). A leader that is not alive is still on
+// record here; whoever shows it to a client decides by the list of live brokers.
+//
+// Threads: any; one mutex, held for a few instructions. Not on the data path.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/peers.h"
+#include "common/ids.h"
+#include "raft/digest.h"
+
+namespace garam {
+
+class LeaderTable {
+ public:
+  // Takes `state` if it is newer than what is on record; says whether it was. A state without a
+  // leader (kNoNode) of a newer term clears the record's leader and keeps its ISR.
+  bool Merge(const LeaderState& state);
+
+  // `node` says that it leads exactly `state.led` and that `state.failed` are its replicas that
+  // cannot append. Groups on record as led by it, but not in the list, lose their leader.
+  // Returns the groups whose record changed.
+  std::vector<GroupId> Replace(NodeId node, const FullState& state);
+
+  // This broker's own replicas that cannot append.
+  void SetFailed(NodeId node, GroupId group, bool failed);
+  std::set<GroupId> FailedOf(NodeId node) const;
+
+  void Forget(GroupId group);
+
+  LeaderState Get(GroupId group) const;
+  std::vector<LeaderState> LedBy(NodeId node) const;
+
+  // The digests that a heartbeat of `node` should carry if this table is right about it.
+  HeartbeatDigests DigestsOf(NodeId node) const;
+
+ private:
+  struct NodeRecord {
+    raft::Digest led;
+    raft::Digest failed_digest;
+    std::set<GroupId> failed;
+  };
+
+  bool MergeLocked(const LeaderState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Adds the record to its leader's digest, or takes it out.
+  void Account(const LeaderState& state, bool add) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<GroupId, LeaderState> states_ ABSL_GUARDED_BY(mutex_);
+  std::map<NodeId, NodeRecord> nodes_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace garam

@@ -1,0 +1,105 @@
+// Raft group 0 on this broker: applies committed commands to the image and, while it leads, is the
+// controller.
+//
+// Threads:   executor 0, but for `image` (any).
+// Ownership: shard 0 and the callbacks' targets outlive it.
+// Errors:    a command that this build cannot understand ends the process (Options::on_fatal): to
+//            go on would be to act on a picture of the cluster that is not true.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/replica.h"
+#include "common/ids.h"
+#include "common/random.h"
+#include "coordinator/controller.h"
+#include "coordinator/controller_messages.h"
+#include "coordinator/formation_types.h"
+#include "coordinator/metadata_image.h"
+
+namespace garam {
+
+class MetadataGroup final : public ReplicaEvents {
+ public:
+  struct Options {
+    ControllerDefaults defaults;
+    FormationProposal formed;  // The voters, and the first entry of a new cluster.
+    // The image as of a snapshot, or MetadataImage::Empty().
+    std::shared_ptr<const MetadataImage> image;
+    std::function<std::set<NodeId>()> live;
+    // A command was applied; `image()` has it.
+    std::function<void(const MetadataImage::Applied&)> on_applied;
+    // Who leads group 0 changed.
+    std::function<void(Term, NodeId)> on_leader;
+    // Stores a snapshot of the image, some time.
+    std::function<void(std::shared_ptr<const MetadataImage>)> save_snapshot;
+    std::function<void(absl::Status)> on_fatal;
+  };
+
+  MetadataGroup(Shard& shard, Options options);
+
+  storage::LogObserver& observer() { return replica_; }
+  void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log);
+  void Stop(Task closed);
+  const Replica& replica() const { return replica_; }
+
+  // Any thread.
+  std::shared_ptr<const MetadataImage> image() const;
+
+  // A serialized controller request; answered once it is committed. kNoController when this broker
+  // does not lead group 0, or does so but has not caught up yet.
+  void Handle(std::string request, absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done);
+
+  // ReplicaEvents
+  void OnRole() override;
+  void OnAppended(const std::vector<LogEntry>&) override {}
+  void OnTruncated(LogIndex, Offset) override {}
+  void OnCommitted(LogIndex commit) override;
+  void OnProgress() override {}
+  void OnStorageFailed(const absl::Status& reason) override;
+  void OnNode(NodeId, bool) override {}
+
+ private:
+  struct Waiter {
+    LogIndex index;
+    std::string reply;
+    absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done;
+  };
+
+  void ApplyNext();
+  void ApplyEntries(absl::StatusOr<std::vector<LogEntry>> entries);
+  bool ApplyOne(const LogEntry& entry);
+  void AnswerWaiters();
+  void FailWaiters();
+  void MaybeTakeControl();
+  absl::StatusOr<ControllerReply> Plan(const ControllerRequest& request);
+  absl::StatusOr<ControllerReply> PlanCreate(const CreateTopicsRequest& request);
+  absl::StatusOr<ControllerReply> PlanDelete(const DeleteTopicsRequest& request);
+  absl::StatusOr<ControllerReply> PlanRegister(const RegisterBrokerRequest& request);
+  absl::Status Propose(std::vector<std::string> commands);
+
+  Shard& shard_;
+  Options options_;
+  Replica replica_;
+  LogIndex applied_;
+  bool applying_ = false;
+  std::deque<Waiter> waiters_;  // By index.
+  // As controller: the image with every own command, committed or not. Null: not the controller.
+  std::shared_ptr<const MetadataImage> planned_;
+  bool open_ = false;
+
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const MetadataImage> image_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace garam

@@ -1,0 +1,284 @@
+#include "broker/node_manager.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/logging.h"
+#include "common/status.h"
+
+namespace garam {
+namespace {
+
+// A push on its way makes the digests differ for a moment: only a difference that lasts is a loss.
+constexpr int kMismatchesMax = 2;
+
+// How the streams of a pair are numbered for the liveness machine.
+constexpr uint64_t kControlStreamId = 0;
+constexpr uint64_t kFirstEntryStreamId = 1;
+
+}  // namespace
+
+NodeManager::NodeManager(Options options)
+    : options_(std::move(options)), liveness_(options_.timing), live_{options_.self.node} {}
+
+NodeManager::~NodeManager() = default;
+
+void NodeManager::Start() {
+  Beat();
+  Digest();
+}
+
+void NodeManager::Stop() {
+  stopped_ = true;
+  options_.executor.Cancel(std::exchange(beat_timer_, kNoTimer));
+  options_.executor.Cancel(std::exchange(liveness_timer_, kNoTimer));
+  alive_.reset();
+}
+
+void NodeManager::SetPeer(const PeerAddress& address) {
+  if (address.node == options_.self.node || stopped_) return;
+  auto [found, added] = peers_.try_emplace(address.node);
+  PeerAddress& known = found->second.address;
+  uint16_t stream_port = address.stream_port != 0 ? address.stream_port : known.stream_port;
+  bool moved = added || known.host != address.host || known.control_port != address.control_port;
+  if (!moved && stream_port == known.stream_port) return;
+  known = address;
+  known.stream_port = stream_port;
+  options_.control.SetPeer(known);
+  if (stream_port != 0) options_.streams.SetPeer(known);
+  if (added) {
+    // Nothing is known of it yet: until it is heard of, it counts for nothing.
+    options_.on_event(address.node, NodeEvent::kSuspect);
+    liveness_.Add(address.node, options_.clock.Mono());
+    Digest();
+  }
+}
+
+std::set<NodeId> NodeManager::live() const {
+  absl::MutexLock lock(&live_mutex_);
+  return live_;
+}
+
+void NodeManager::SetLive(NodeId node, bool live) {
+  absl::MutexLock lock(&live_mutex_);
+  if (live) {
+    live_.insert(node);
+  } else {
+    live_.erase(node);
+  }
+}
+
+void NodeManager::Beat() {
+  if (stopped_) return;
+  HeartbeatDigests digests = options_.leaders.DigestsOf(options_.self.node);
+  for (const auto& [node, peer] : peers_) options_.control.SendHeartbeat(node, digests);
+  beat_timer_ = options_.executor.PostAt(options_.clock.Mono() + options_.timing.heartbeat,
+                                         [this, weak = std::weak_ptr<bool>(alive_)] {
+                                           if (!weak.expired()) Beat();
+                                         });
+}
+
+void NodeManager::Digest() {
+  for (const raft::LivenessEvent& event : liveness_.TakeEvents()) Tell(event);
+  for (NodeId node : liveness_.TakeProbes()) Probe(node);
+  options_.executor.Cancel(std::exchange(liveness_timer_, kNoTimer));
+  std::optional<MonoTime> next = liveness_.NextDeadline();
+  if (!next || stopped_) return;
+  liveness_timer_ = options_.executor.PostAt(*next, [this, weak = std::weak_ptr<bool>(alive_)] {
+    if (weak.expired()) return;
+    liveness_timer_ = kNoTimer;
+    liveness_.Tick(options_.clock.Mono());
+    Digest();
+  });
+}
+
+void NodeManager::Tell(const raft::LivenessEvent& event) {
+  switch (event.kind) {
+    case raft::LivenessEvent::Kind::kUp:
+      LogInfo("node {} is up", event.node.value());
+      SetLive(event.node, true);
+      options_.on_event(event.node, NodeEvent::kUp);
+      FetchFull(event.node);
+      break;
+    case raft::LivenessEvent::Kind::kSuspect:
+      LogWarn("node {} is silent", event.node.value());
+      SetLive(event.node, false);
+      options_.on_event(event.node, NodeEvent::kSuspect);
+      break;
+    case raft::LivenessEvent::Kind::kDown:
+      LogWarn("node {} is down", event.node.value());
+      SetLive(event.node, false);
+      options_.on_event(event.node, NodeEvent::kDown);
+      break;
+    case raft::LivenessEvent::Kind::kRestarted:
+      LogInfo("node {} has restarted", event.node.value());
+      options_.on_event(event.node, NodeEvent::kRestarted);
+      break;
+  }
+}
+
+void NodeManager::Probe(NodeId node) {
+  auto found = peers_.find(node);
+  if (found == peers_.end() || found->second.handshaking || stopped_) return;
+  found->second.handshaking = true;
+  options_.control.Handshake(node, options_.timing.handshake_wait,
+                             [this, weak = std::weak_ptr<bool>(alive_), node](HandshakeResult r) {
+                               if (!weak.expired()) OnProbed(node, std::move(r));
+                             });
+}
+
+void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
+  auto found = peers_.find(node);
+  if (found == peers_.end()) return;
+  found->second.handshaking = false;
+  MonoTime now = options_.clock.Mono();
+  switch (result.outcome) {
+    case HandshakeOutcome::kDone:
+      if (result.stream_port != 0) {
+        PeerAddress address = found->second.address;
+        address.stream_port = result.stream_port;
+        SetPeer(address);
+      }
+      liveness_.HandshakeDone(node, result.peer.incarnation, result.peer.start_id, now);
+      break;
+    case HandshakeOutcome::kRefused:
+      liveness_.HandshakeRefused(node, now);
+      break;
+    case HandshakeOutcome::kTimedOut:
+      liveness_.HandshakeTimedOut(node, now);
+      break;
+    case HandshakeOutcome::kRejected:
+      LogWarn("node {} does not take us: {}", node.value(), result.reason);
+      liveness_.HandshakeTimedOut(node, now);
+      break;
+  }
+  Digest();
+}
+
+void NodeManager::Push(LeaderState state) {
+  pushes_.push_back(std::move(state));
+  if (std::exchange(push_scheduled_, true)) return;
+  options_.executor.Post([this, weak = std::weak_ptr<bool>(alive_)] {
+    if (!weak.expired()) FlushPushes();
+  });
+}
+
+void NodeManager::FlushPushes() {
+  push_scheduled_ = false;
+  std::vector<LeaderState> states = std::exchange(pushes_, {});
+  for (const auto& [node, peer] : peers_) options_.control.PushLeaderStates(node, states);
+}
+
+void NodeManager::CompareDigests(NodeId from, const HeartbeatDigests& digests) {
+  auto found = peers_.find(from);
+  if (found == peers_.end()) return;
+  if (options_.leaders.DigestsOf(from) == digests) {
+    found->second.digest_mismatches = 0;
+  } else if (++found->second.digest_mismatches >= kMismatchesMax) {
+    FetchFull(from);
+  }
+}
+
+void NodeManager::FetchFull(NodeId node) {
+  auto found = peers_.find(node);
+  if (found == peers_.end() || found->second.fetching || stopped_) return;
+  found->second.fetching = true;
+  options_.control.FetchFullState(
+      node, [this, weak = std::weak_ptr<bool>(alive_), node](absl::StatusOr<FullState> state) {
+        if (weak.expired()) return;
+        auto peer = peers_.find(node);
+        if (peer == peers_.end()) return;
+        peer->second.fetching = false;
+        peer->second.digest_mismatches = 0;
+        if (!state.ok()) return;
+        std::vector<GroupId> changed = options_.leaders.Replace(node, *state);
+        std::vector<GroupId> orphaned;
+        for (GroupId group : changed) {
+          if (options_.leaders.Get(group).leader == kNoNode) orphaned.push_back(group);
+        }
+        if (!changed.empty()) options_.on_leader_changes(changed);
+        if (!orphaned.empty()) options_.on_not_leading(node, orphaned);
+      });
+}
+
+absl::StatusOr<NodeIdentity> NodeManager::OnHandshake(const NodeIdentity& peer) {
+  const NodeIdentity& self = options_.self;
+  if (!peer.cluster_id.empty() && !self.cluster_id.empty() && peer.cluster_id != self.cluster_id) {
+    return MakeError(Errc::kInconsistentClusterId,
+                     fmt::format("broker {} belongs to cluster {}, this one to {}; check "
+                                 "controller.quorum.voters",
+                                 peer.node.value(), peer.cluster_id, self.cluster_id));
+  }
+  if (peers_.contains(peer.node)) {
+    // It reached us, so it is there; whether we reach it, our own handshake will say.
+    liveness_.HeartbeatReceived(peer.node, peer.start_id, options_.clock.Mono());
+    Digest();
+  }
+  return self;
+}
+
+void NodeManager::OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) {
+  if (!peers_.contains(from)) return;
+  liveness_.HeartbeatReceived(from, start_id, options_.clock.Mono());
+  Digest();
+  CompareDigests(from, digests);
+}
+
+void NodeManager::OnControlStream(NodeId peer, bool open) {
+  if (!peers_.contains(peer)) return;
+  OnStream(peer, kControlStreamId, open);
+}
+
+void NodeManager::OnEntryStream(NodeId peer, size_t shard, bool open) {
+  if (!peers_.contains(peer)) return;
+  OnStream(peer, kFirstEntryStreamId + shard, open);
+  // What was on its way is lost: whoever sends to this peer probes anew.
+  options_.on_event(peer, NodeEvent::kReset);
+}
+
+void NodeManager::OnStream(NodeId peer, uint64_t stream, bool open) {
+  MonoTime now = options_.clock.Mono();
+  if (open) {
+    liveness_.StreamOpened(peer, stream, now);
+  } else {
+    liveness_.StreamClosed(peer, stream, now);
+  }
+  Digest();
+}
+
+void NodeManager::OnRaft(NodeId from, std::vector<GroupMessage> messages) {
+  options_.deliver(from, 0, std::move(messages));
+}
+
+void NodeManager::OnStreamMessages(NodeId from, size_t shard, std::vector<GroupMessage> messages) {
+  options_.deliver(from, shard, std::move(messages));
+}
+
+void NodeManager::OnLeaderStates(NodeId from, std::vector<LeaderState> states) {
+  std::vector<GroupId> changed;
+  for (const LeaderState& state : states) {
+    if (state.leader == from && options_.leaders.Merge(state)) changed.push_back(state.group);
+  }
+  if (!changed.empty()) options_.on_leader_changes(changed);
+}
+
+FullState NodeManager::OnFullStateAsked() {
+  NodeId self = options_.self.node;
+  std::set<GroupId> failed = options_.leaders.FailedOf(self);
+  return {options_.leaders.LedBy(self), {failed.begin(), failed.end()}};
+}
+
+void NodeManager::OnControllerCall(std::string request,
+                                   absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
+  options_.on_controller_call(std::move(request), std::move(done));
+}
+
+FormationStatus NodeManager::OnFormationAsked() { return options_.on_formation_asked(); }
+
+void NodeManager::OnFormationOffered(FormationProposal proposal,
+                                     absl::AnyInvocable<void(absl::Status) &&> done) {
+  options_.on_formation_offered(std::move(proposal), std::move(done));
+}
+
+}  // namespace garam

@@ -1,0 +1,122 @@
+// This broker's relations with the others: handshakes, heartbeats, who is alive (D17), and the
+// digests that find lost pushes (D16).
+//
+// Threads:   executor 0 only, but for OnStreamMessages (any shard's) and `live` (any).
+// Ownership: what Options refers to outlives it. Stop it before the planes that call it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/leader_table.h"
+#include "broker/peers.h"
+#include "common/clock.h"
+#include "common/executor.h"
+#include "common/ids.h"
+#include "raft/liveness.h"
+
+namespace garam {
+
+enum class NodeEvent { kUp, kSuspect, kDown, kRestarted, kReset };
+
+class NodeManager final : public PeerEvents {
+ public:
+  struct Options {
+    Executor& executor;
+    const Clock& clock;
+    PeerControl& control;
+    PeerStreams& streams;
+    LeaderTable& leaders;
+    NodeIdentity self;
+    raft::Timing timing;
+    // Fans an event out to every shard and to whoever keeps a picture of the cluster.
+    std::function<void(NodeId, NodeEvent)> on_event;
+    // Raft messages for the groups' own shards; `shard` is where they arrived.
+    std::function<void(NodeId from, size_t shard, std::vector<GroupMessage>)> deliver;
+    // The record of these groups changed by what another broker said.
+    std::function<void(const std::vector<GroupId>&)> on_leader_changes;
+    // `node` says that it leads none of these groups, which we believed it did.
+    std::function<void(NodeId node, const std::vector<GroupId>&)> on_not_leading;
+    std::function<void(std::string request,
+                       absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done)>
+        on_controller_call;
+    std::function<FormationStatus()> on_formation_asked;
+    std::function<void(FormationProposal, absl::AnyInvocable<void(absl::Status) &&>)>
+        on_formation_offered;
+  };
+
+  explicit NodeManager(Options options);
+  ~NodeManager() override;
+
+  // Begins heartbeats and handshakes. A peer may be added before.
+  void Start();
+  void Stop();
+
+  // Adds a peer, or learns its new address.
+  void SetPeer(const PeerAddress& address);
+  // The cluster id, once this node belongs to one.
+  void SetClusterId(std::string cluster_id) { options_.self.cluster_id = std::move(cluster_id); }
+  const NodeIdentity& self() const { return options_.self; }
+
+  // Tells every live peer of changes in what this broker leads; leaves at the end of the turn.
+  void Push(LeaderState state);
+
+  // Brokers alive in this broker's view, itself included. Any thread.
+  std::set<NodeId> live() const;
+
+  // PeerEvents
+  absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) override;
+  void OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) override;
+  void OnControlStream(NodeId peer, bool open) override;
+  void OnEntryStream(NodeId peer, size_t shard, bool open) override;
+  void OnRaft(NodeId from, std::vector<GroupMessage> messages) override;
+  void OnLeaderStates(NodeId from, std::vector<LeaderState> states) override;
+  FullState OnFullStateAsked() override;
+  void OnControllerCall(std::string request,
+                        absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) override;
+  FormationStatus OnFormationAsked() override;
+  void OnFormationOffered(FormationProposal proposal,
+                          absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void OnStreamMessages(NodeId from, size_t shard, std::vector<GroupMessage> messages) override;
+
+ private:
+  struct Peer {
+    PeerAddress address;
+    bool handshaking = false;
+    bool fetching = false;
+    int digest_mismatches = 0;
+  };
+
+  void Beat();
+  void Arm();
+  void Digest();  // Carries out what the liveness machine decided.
+  void Tell(const raft::LivenessEvent& event);
+  void Probe(NodeId node);
+  void OnProbed(NodeId node, HandshakeResult result);
+  void OnStream(NodeId peer, uint64_t stream, bool open);
+  void CompareDigests(NodeId from, const HeartbeatDigests& digests);
+  void FetchFull(NodeId node);
+  void FlushPushes();
+  void SetLive(NodeId node, bool live);
+
+  Options options_;
+  raft::Liveness liveness_;
+  std::map<NodeId, Peer> peers_;
+  std::vector<LeaderState> pushes_;
+  TimerId beat_timer_ = kNoTimer;
+  TimerId liveness_timer_ = kNoTimer;
+  bool push_scheduled_ = false;
+  bool stopped_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+  mutable absl::Mutex live_mutex_;
+  std::set<NodeId> live_ ABSL_GUARDED_BY(live_mutex_);
+};
+
+}  // namespace garam

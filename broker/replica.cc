@@ -1,0 +1,177 @@
+#include "broker/replica.h"
+
+#include <utility>
+
+#include "broker/shard.h"
+#include "common/logging.h"
+#include "common/record_batch.h"
+#include "common/status.h"
+
+namespace garam {
+namespace {
+
+// What stays in memory for followers that are a little behind; slower ones are served from files.
+constexpr size_t kTailBytesMax = size_t{1} << 20;
+
+}  // namespace
+
+Replica::Replica(Shard& shard, GroupId group, ReplicaEvents& events)
+    : shard_(shard), group_(group), events_(events) {}
+
+Replica::~Replica() { shard_.Remove(this); }
+
+void Replica::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
+  core_ = std::move(core);
+  log_ = std::move(log);
+  shard_.Add(this);
+  MarkDirty();
+}
+
+absl::StatusOr<LogIndex> Replica::Propose(Term term, std::vector<LogEntry> entries) {
+  if (failed_) return MakeError(Errc::kStorage, "the partition's log failed; see the broker's log");
+  if (disk_full_) return MakeError(Errc::kStorage, "the disk is full; free space on the broker");
+  absl::StatusOr<LogIndex> index = core_->Propose(term, std::move(entries), shard_.now());
+  if (index.ok()) MarkDirty();
+  return index;
+}
+
+void Replica::Step(NodeId from, raft::Message message) {
+  if (closed_) return;
+  core_->Step(from, std::move(message), shard_.now());
+  MarkDirty();
+}
+
+void Replica::MarkDirty() {
+  if (dirty_ || closed_) return;
+  dirty_ = true;
+  shard_.MarkDirty(this);
+}
+
+void Replica::Drain() {
+  dirty_ = false;
+  if (closed_) return;
+  while (!failed_ && core_->has_ready()) Carry(core_->TakeReady());
+  events_.OnProgress();
+  if (closed_) return;
+  core_->TrimTail(kTailBytesMax);
+  shard_.Touch(group_);
+}
+
+void Replica::Carry(raft::Ready ready) {
+  // Entries leave first: they travel beside our own write.
+  for (raft::Outgoing& outgoing : ready.messages) shard_.Send(group_, std::move(outgoing));
+  if (ready.hard_state) {
+    shard_.SaveHardState(group_, *ready.hard_state,
+                         [this, weak = std::weak_ptr<Replica*>(alive_), seq = ready.seq] {
+                           if (weak.expired()) return;
+                           core_->OnHardStateDurable(seq, shard_.now());
+                           MarkDirty();
+                         });
+  }
+  if (ready.has_log_write()) Persist(ready);
+  if (ready.role) {
+    if (ready.role->role == raft::Role::kCandidate) shard_.CountElection();
+    events_.OnRole();
+  }
+  if (ready.commit) {
+    log_->OnCommitted(*ready.commit);
+    events_.OnCommitted(*ready.commit);
+  }
+  for (const raft::ReadRequest& request : ready.reads) ServeRead(request);
+}
+
+void Replica::Persist(const raft::Ready& ready) {
+  uint64_t written = log_->Write({ready.seq, ready.truncate_from, ready.entries});
+  if (ready.truncate_from) events_.OnTruncated(*ready.truncate_from, OffsetBefore(ready.entries));
+  if (!ready.entries.empty()) events_.OnAppended(ready.entries);
+  if (written >= ready.seq) core_->OnWritten(written, shard_.now());
+}
+
+// Where the log ended before `entries`, which it has by now.
+Offset Replica::OffsetBefore(const std::vector<LogEntry>& entries) const {
+  for (const LogEntry& entry : entries) {
+    if (entry.kind == EntryKind::kBatch) return RecordBatchView(entry.bytes.data()).base_offset();
+  }
+  return log_->next_offset();
+}
+
+void Replica::ServeRead(const raft::ReadRequest& request) {
+  log_->ReadEntries(request.from, log_->written_index(), request.bytes_max,
+                    [this, weak = std::weak_ptr<Replica*>(alive_),
+                     request](absl::StatusOr<std::vector<LogEntry>> entries) {
+                      if (weak.expired()) return;
+                      core_->OnEntriesRead(request.peer, request.from, std::move(entries),
+                                           shard_.now());
+                      MarkDirty();
+                    });
+}
+
+void Replica::ReadEntries(LogIndex from, LogIndex last, size_t bytes_max,
+                          absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&> done) {
+  const raft::LogTail& tail = core_->tail();
+  if (tail.Has(from)) {
+    std::vector<LogEntry> entries = tail.Copy(from, bytes_max);
+    while (!entries.empty() && entries.back().index > last) entries.pop_back();
+    std::move(done)(std::move(entries));
+    return;
+  }
+  log_->ReadEntries(from, last, bytes_max,
+                    [weak = std::weak_ptr<Replica*>(alive_), done = std::move(done)](
+                        absl::StatusOr<std::vector<LogEntry>> entries) mutable {
+                      if (!weak.expired()) std::move(done)(std::move(entries));
+                    });
+}
+
+void Replica::Close(Task closed) {
+  closed_ = true;
+  shard_.Remove(this);
+  alive_.reset();
+  log_->Close(std::move(closed));
+}
+
+void Replica::OnWritten(uint64_t seq) {
+  if (closed_) return;
+  core_->OnWritten(seq, shard_.now());
+  MarkDirty();
+}
+
+void Replica::OnDurable(uint64_t seq) {
+  if (closed_) return;
+  core_->OnDurable(seq, shard_.now());
+  MarkDirty();
+}
+
+void Replica::OnFailed(const absl::Status& status) {
+  if (closed_) return;
+  failed_ = true;
+  LogError("group {}: {}; it takes no more writes until the broker is restarted", group_.value(),
+           std::string_view(status.message().data(), status.message().size()));
+  core_->SetStanding(raft::Standing::kNone, shard_.now());
+  // What the core wants persisted can no longer be, but others must hear that it steps down.
+  if (core_->has_ready()) {
+    raft::Ready last = core_->TakeReady();
+    if (last.role) events_.OnRole();
+  }
+  shard_.Touch(group_);
+  events_.OnStorageFailed(status);
+}
+
+void Replica::OnDiskFull(const absl::Status& status) {
+  if (closed_) return;
+  LogError("group {}: {}; writes are refused until there is space again", group_.value(),
+           std::string_view(status.message().data(), status.message().size()));
+  disk_full_ = true;
+  core_->SetStanding(raft::Standing::kVoteOnly, shard_.now());
+  MarkDirty();
+  events_.OnStorageFailed(status);
+}
+
+void Replica::OnDiskFree() {
+  if (closed_) return;
+  LogInfo("group {}: the disk has space again", group_.value());
+  disk_full_ = false;
+  core_->SetStanding(raft::Standing::kFull, shard_.now());
+  MarkDirty();
+}
+
+}  // namespace garam

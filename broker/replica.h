@@ -1,0 +1,117 @@
+// One member of one Raft group on this broker: joins the pure raft::Core to its storage::Log. It
+// carries out each Ready in order (persist, send, send when durable), and tells its owner (a
+// partition, or the cluster metadata) what happened.
+//
+// Threads:   the shard's executor only.
+// Ownership: owns the core and the log; the shard and the owner outlive it.
+// Errors:    a failed write or sync is final (design.md section 6): the replica stops
+//            acknowledging, steps down, and OnStorageFailed is called once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "broker/peers.h"
+#include "common/clock.h"
+#include "common/ids.h"
+#include "common/log_entry.h"
+#include "raft/core.h"
+#include "storage/log.h"
+
+namespace garam {
+
+class Shard;
+
+// What a replica tells its owner. Called on the shard; an event may propose, but must not destroy
+// the replica.
+class ReplicaEvents {
+ public:
+  virtual ~ReplicaEvents() = default;
+  // Role, term or known leader changed.
+  virtual void OnRole() = 0;
+  // These entries were appended to this replica's log, by itself as leader or from its leader.
+  virtual void OnAppended(const std::vector<LogEntry>& entries) = 0;
+  // Entries at `from` and above are gone; the log then ended before `next_offset`.
+  virtual void OnTruncated(LogIndex from, Offset next_offset) = 0;
+  virtual void OnCommitted(LogIndex commit) = 0;
+  // At the end of a turn that touched this replica: matches may have moved.
+  virtual void OnProgress() = 0;
+  virtual void OnStorageFailed(const absl::Status& reason) = 0;
+  // A node of the cluster became reachable, or no longer is.
+  virtual void OnNode(NodeId node, bool reachable) = 0;
+};
+
+class Replica final : public storage::LogObserver {
+ public:
+  // Without a core and a log until Attach; a log wants its observer when it is opened.
+  Replica(Shard& shard, GroupId group, ReplicaEvents& events);
+  ~Replica() override;
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  // Once. `log` was opened with this replica as its observer. Joins the shard.
+  void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log);
+
+  GroupId group() const { return group_; }
+  ReplicaEvents& events() { return events_; }
+  raft::Core& core() { return *core_; }
+  const raft::Core& core() const { return *core_; }
+  storage::Log& log() { return *log_; }
+  const storage::Log& log() const { return *log_; }
+
+  bool leads() const { return core_->is_leader(); }
+  // Leads, and an entry of its own term has committed: what it says of the group is true.
+  bool confirmed() const { return core_->confirmed(); }
+  // Whether the log takes no writes, for good or until the disk has space again.
+  bool failed() const { return failed_; }
+  bool disk_full() const { return disk_full_; }
+
+  // Appends as leader of `term`; what was proposed is persisted and sent at the end of the turn.
+  // Returns the index of the first entry. kNotLeader, kThrottled, kStorage.
+  absl::StatusOr<LogIndex> Propose(Term term, std::vector<LogEntry> entries);
+
+  // A message of this group from `from`; the Ready it makes is carried out by EndTurn.
+  void Step(NodeId from, raft::Message message);
+  // Carries out everything the core has ready. The shard calls it at the end of a turn.
+  void Drain();
+  // Asks the shard to call Drain at the end of this turn.
+  void MarkDirty();
+
+  // Committed entries [from, last], from memory or from the segments.
+  void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max,
+                   absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&> done);
+
+  // Leaves the shard; `closed` runs when nothing of this replica is under way any more.
+  void Close(Task closed);
+
+  // storage::LogObserver
+  void OnWritten(uint64_t seq) override;
+  void OnDurable(uint64_t seq) override;
+  void OnFailed(const absl::Status& status) override;
+  void OnDiskFull(const absl::Status& status) override;
+  void OnDiskFree() override;
+
+ private:
+  void Carry(raft::Ready ready);
+  void Persist(const raft::Ready& ready);
+  void ServeRead(const raft::ReadRequest& request);
+  Offset OffsetBefore(const std::vector<LogEntry>& entries) const;
+
+  Shard& shard_;
+  const GroupId group_;
+  std::unique_ptr<raft::Core> core_;
+  std::unique_ptr<storage::Log> log_;
+  ReplicaEvents& events_;
+  bool dirty_ = false;
+  bool failed_ = false;
+  bool disk_full_ = false;
+  bool closed_ = false;
+  // Ends completions that arrive after Close: they hold a weak reference.
+  std::shared_ptr<Replica*> alive_ = std::make_shared<Replica*>(this);
+};
+
+}  // namespace garam

@@ -1,0 +1,74 @@
+#include "broker/hard_state_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/status.h"
+#include "common/testing/fake_executor.h"
+
+namespace garam {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class HardStateWriterTest : public ::testing::Test {
+ protected:
+  void Save(uint64_t group, int32_t term) {
+    writer_.Save(GroupId(group), {Term(term), kNoNode, Incarnation(0)},
+                 [this, group] { durable_.push_back(group); });
+  }
+
+  FakeClock clock_;
+  FakeExecutor executor_{clock_};
+  FakeBlockingPool pool_;
+  absl::Status outcome_;
+  std::vector<size_t> writes_;
+  std::vector<uint64_t> durable_;
+  std::vector<absl::Status> failures_;
+  HardStateWriter writer_{executor_, pool_,
+                          [this](std::vector<std::pair<GroupId, HardState>> records) {
+                            writes_.push_back(records.size());
+                            return outcome_;
+                          },
+                          [this](absl::Status status) { failures_.push_back(status); }};
+};
+
+TEST_F(HardStateWriterTest, AllGroupsOfATurnShareOneWrite) {
+  Save(1, 5);
+  Save(2, 5);
+  Save(3, 5);
+  EXPECT_THAT(durable_, IsEmpty());
+  Settle(executor_, pool_);
+  EXPECT_THAT(writes_, ElementsAre(3));
+  EXPECT_THAT(durable_, ElementsAre(1, 2, 3));
+}
+
+TEST_F(HardStateWriterTest, WhatArrivesDuringAWriteGoesWithTheNext) {
+  Save(1, 5);
+  executor_.RunReady();
+  Save(2, 5);
+  Save(3, 5);
+  executor_.RunReady();
+  EXPECT_EQ(pool_.pending(), 1u);
+  pool_.RunOne();
+  executor_.RunReady();
+  EXPECT_THAT(durable_, ElementsAre(1));
+  Settle(executor_, pool_);
+  EXPECT_THAT(writes_, ElementsAre(1, 2));
+  EXPECT_THAT(durable_, ElementsAre(1, 2, 3));
+}
+
+TEST_F(HardStateWriterTest, AFailedWriteIsFinal) {
+  outcome_ = MakeError(Errc::kStorage, "disk gone");
+  Save(1, 5);
+  Settle(executor_, pool_);
+  Save(2, 5);
+  Settle(executor_, pool_);
+  EXPECT_THAT(writes_, ElementsAre(1));
+  EXPECT_THAT(durable_, IsEmpty());
+  EXPECT_EQ(failures_.size(), 1u);
+}
+
+}  // namespace
+}  // namespace garam
