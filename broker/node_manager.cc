@@ -24,7 +24,9 @@ NodeManager::NodeManager(Options options)
 
 NodeManager::~NodeManager() = default;
 
-void NodeManager::Start() {
+void NodeManager::Start(PeerControl& control, PeerStreams& streams) {
+  control_ = &control;
+  streams_ = &streams;
   Beat();
   Digest();
 }
@@ -45,8 +47,8 @@ void NodeManager::SetPeer(const PeerAddress& address) {
   if (!moved && stream_port == known.stream_port) return;
   known = address;
   known.stream_port = stream_port;
-  options_.control.SetPeer(known);
-  if (stream_port != 0) options_.streams.SetPeer(known);
+  control_->SetPeer(known);
+  if (stream_port != 0) streams_->SetPeer(known);
   if (added) {
     // Nothing is known of it yet: until it is heard of, it counts for nothing.
     options_.on_event(address.node, NodeEvent::kSuspect);
@@ -72,7 +74,7 @@ void NodeManager::SetLive(NodeId node, bool live) {
 void NodeManager::Beat() {
   if (stopped_) return;
   HeartbeatDigests digests = options_.leaders.DigestsOf(options_.self.node);
-  for (const auto& [node, peer] : peers_) options_.control.SendHeartbeat(node, digests);
+  for (const auto& [node, peer] : peers_) control_->SendHeartbeat(node, digests);
   beat_timer_ = options_.executor.PostAt(options_.clock.Mono() + options_.timing.heartbeat,
                                          [this, weak = std::weak_ptr<bool>(alive_)] {
                                            if (!weak.expired()) Beat();
@@ -122,10 +124,10 @@ void NodeManager::Probe(NodeId node) {
   auto found = peers_.find(node);
   if (found == peers_.end() || found->second.handshaking || stopped_) return;
   found->second.handshaking = true;
-  options_.control.Handshake(node, options_.timing.handshake_wait,
-                             [this, weak = std::weak_ptr<bool>(alive_), node](HandshakeResult r) {
-                               if (!weak.expired()) OnProbed(node, std::move(r));
-                             });
+  control_->Handshake(node, options_.timing.handshake_wait,
+                      [this, weak = std::weak_ptr<bool>(alive_), node](HandshakeResult r) {
+                        if (!weak.expired()) OnProbed(node, std::move(r));
+                      });
 }
 
 void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
@@ -167,7 +169,7 @@ void NodeManager::Push(LeaderState state) {
 void NodeManager::FlushPushes() {
   push_scheduled_ = false;
   std::vector<LeaderState> states = std::exchange(pushes_, {});
-  for (const auto& [node, peer] : peers_) options_.control.PushLeaderStates(node, states);
+  for (const auto& [node, peer] : peers_) control_->PushLeaderStates(node, states);
 }
 
 void NodeManager::CompareDigests(NodeId from, const HeartbeatDigests& digests) {
@@ -184,7 +186,7 @@ void NodeManager::FetchFull(NodeId node) {
   auto found = peers_.find(node);
   if (found == peers_.end() || found->second.fetching || stopped_) return;
   found->second.fetching = true;
-  options_.control.FetchFullState(
+  control_->FetchFullState(
       node, [this, weak = std::weak_ptr<bool>(alive_), node](absl::StatusOr<FullState> state) {
         if (weak.expired()) return;
         auto peer = peers_.find(node);
@@ -192,14 +194,20 @@ void NodeManager::FetchFull(NodeId node) {
         peer->second.fetching = false;
         peer->second.digest_mismatches = 0;
         if (!state.ok()) return;
-        std::vector<GroupId> changed = options_.leaders.Replace(node, *state);
-        std::vector<GroupId> orphaned;
-        for (GroupId group : changed) {
-          if (options_.leaders.Get(group).leader == kNoNode) orphaned.push_back(group);
-        }
-        if (!changed.empty()) options_.on_leader_changes(changed);
-        if (!orphaned.empty()) options_.on_not_leading(node, orphaned);
+        TakeFullState(node, *state);
       });
+}
+
+void NodeManager::TakeFullState(NodeId node, const FullState& state) {
+  std::vector<GroupId> changed = options_.leaders.Replace(node, state);
+  std::vector<LeaderState> orphaned;
+  for (GroupId group : changed) {
+    LeaderState record = options_.leaders.Get(group);
+    if (record.leader == kNoNode) orphaned.push_back(std::move(record));
+  }
+  if (!changed.empty()) options_.on_leader_changes(changed);
+  if (!orphaned.empty()) options_.on_not_leading(node, orphaned);
+  options_.on_failed_list(node);
 }
 
 absl::StatusOr<NodeIdentity> NodeManager::OnHandshake(const NodeIdentity& peer) {

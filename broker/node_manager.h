@@ -30,8 +30,6 @@ class NodeManager final : public PeerEvents {
   struct Options {
     Executor& executor;
     const Clock& clock;
-    PeerControl& control;
-    PeerStreams& streams;
     LeaderTable& leaders;
     NodeIdentity self;
     raft::Timing timing;
@@ -39,10 +37,12 @@ class NodeManager final : public PeerEvents {
     std::function<void(NodeId, NodeEvent)> on_event;
     // Raft messages for the groups' own shards; `shard` is where they arrived.
     std::function<void(NodeId from, size_t shard, std::vector<GroupMessage>)> deliver;
-    // The record of these groups changed by what another broker said.
+    // Another broker said who leads these groups.
     std::function<void(const std::vector<GroupId>&)> on_leader_changes;
     // `node` says that it leads none of these groups, which we believed it did.
-    std::function<void(NodeId node, const std::vector<GroupId>&)> on_not_leading;
+    std::function<void(NodeId node, const std::vector<LeaderState>&)> on_not_leading;
+    // The list of `node`'s replicas that cannot append was learnt anew.
+    std::function<void(NodeId node)> on_failed_list;
     std::function<void(std::string request,
                        absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done)>
         on_controller_call;
@@ -54,8 +54,8 @@ class NodeManager final : public PeerEvents {
   explicit NodeManager(Options options);
   ~NodeManager() override;
 
-  // Begins heartbeats and handshakes. A peer may be added before.
-  void Start();
+  // Begins heartbeats and handshakes over these planes, which outlive Stop.
+  void Start(PeerControl& control, PeerStreams& streams);
   void Stop();
 
   // Adds a peer, or learns its new address.
@@ -102,10 +102,13 @@ class NodeManager final : public PeerEvents {
   void OnStream(NodeId peer, uint64_t stream, bool open);
   void CompareDigests(NodeId from, const HeartbeatDigests& digests);
   void FetchFull(NodeId node);
+  void TakeFullState(NodeId node, const FullState& state);
   void FlushPushes();
   void SetLive(NodeId node, bool live);
 
   Options options_;
+  PeerControl* control_ = nullptr;  // Set by Start.
+  PeerStreams* streams_ = nullptr;
   raft::Liveness liveness_;
   std::map<NodeId, Peer> peers_;
   std::vector<LeaderState> pushes_;
