@@ -1,0 +1,401 @@
+#include "storage/fake_file_system.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+
+namespace garam::storage {
+
+class FakeFile final : public File {
+ public:
+  FakeFile(FakeFileSystem& fs, FakeFileSystem::NodePtr node, std::string path)
+      : fs_(fs), node_(std::move(node)), path_(std::move(path)), epoch_(fs.epoch_) {}
+
+  absl::StatusOr<size_t> Read(int64_t position, char* to, size_t count) override {
+    std::lock_guard lock(fs_.mutex_);
+    RETURN_IF_ERROR(Check(FakeFileSystem::Call::kRead));
+    const std::string& seen = node_->seen;
+    if (position >= static_cast<int64_t>(seen.size())) return size_t{0};
+    size_t n = std::min(count, seen.size() - static_cast<size_t>(position));
+    std::memcpy(to, seen.data() + position, n);
+    return n;
+  }
+
+  absl::StatusOr<std::optional<size_t>> TryRead(int64_t position, char* to, size_t count) override {
+    {
+      std::lock_guard lock(fs_.mutex_);
+      if (fs_.reads_would_block_) return std::optional<size_t>();
+    }
+    ASSIGN_OR_RETURN(size_t n, Read(position, to, count));
+    return n == count ? std::optional<size_t>(n) : std::nullopt;
+  }
+
+  absl::Status Write(int64_t position, std::span<const std::string_view> pieces) override {
+    std::lock_guard lock(fs_.mutex_);
+    RETURN_IF_ERROR(Alive());
+    return fs_.WriteNode(*node_, path_, position, pieces);
+  }
+
+  absl::Status Sync() override {
+    std::lock_guard lock(fs_.mutex_);
+    RETURN_IF_ERROR(Alive());
+    return fs_.SyncNode(*node_, path_);
+  }
+
+  absl::Status Allocate(int64_t, int64_t) override {
+    std::lock_guard lock(fs_.mutex_);
+    return Alive();
+  }
+
+  absl::Status Truncate(int64_t size) override {
+    std::lock_guard lock(fs_.mutex_);
+    RETURN_IF_ERROR(Check(FakeFileSystem::Call::kTruncate));
+    node_->unsynced.push_back({size, {}, true});
+    FakeFileSystem::Apply(node_->unsynced.back(), node_->seen);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<int64_t> Size() override {
+    std::lock_guard lock(fs_.mutex_);
+    RETURN_IF_ERROR(Alive());
+    return static_cast<int64_t>(node_->seen.size());
+  }
+
+ private:
+  absl::Status Alive() const {
+    return epoch_ == fs_.epoch_ ? absl::OkStatus() : IoError(EBADF, path_);
+  }
+  absl::Status Check(FakeFileSystem::Call call) {
+    RETURN_IF_ERROR(Alive());
+    int fault = fs_.Fault(call, path_);
+    return fault == 0 ? absl::OkStatus() : IoError(fault, path_);
+  }
+
+  FakeFileSystem& fs_;
+  const FakeFileSystem::NodePtr node_;
+  const std::string path_;
+  const uint64_t epoch_;
+};
+
+namespace {
+
+class FakeLock final : public FileLock {
+ public:
+  explicit FakeLock(std::function<void()> release) : release_(std::move(release)) {}
+  ~FakeLock() override { release_(); }
+
+ private:
+  std::function<void()> release_;
+};
+
+}  // namespace
+
+FakeFileSystem::FakeFileSystem() = default;
+
+std::string FakeFileSystem::FolderOf(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+void FakeFileSystem::Apply(const UnsyncedWrite& write, std::string& image) {
+  if (write.truncate) {
+    image.resize(static_cast<size_t>(write.position), '\0');
+    return;
+  }
+  size_t end = static_cast<size_t>(write.position) + write.bytes.size();
+  if (image.size() < end) image.resize(end, '\0');
+  std::memcpy(image.data() + write.position, write.bytes.data(), write.bytes.size());
+}
+
+int FakeFileSystem::Fault(Call call, const std::string& path) {
+  ++counts_[call];
+  return faults_ ? faults_(call, path) : 0;
+}
+
+void FakeFileSystem::NoteName(const std::string& path, NodePtr node) {
+  if (node) {
+    names_[path] = node;
+  } else {
+    names_.erase(path);
+  }
+  folders_[FolderOf(path)].unsynced.push_back({path, std::move(node)});
+}
+
+int64_t FakeFileSystem::UsedBytes() const {
+  int64_t used = 0;
+  for (const auto& [path, node] : names_) used += static_cast<int64_t>(node->seen.size());
+  return used;
+}
+
+absl::StatusOr<std::unique_ptr<File>> FakeFileSystem::Open(const std::string& path, Mode mode) {
+  std::lock_guard lock(mutex_);
+  auto found = names_.find(path);
+  if (mode != Mode::kCreate) {
+    if (found == names_.end()) return IoError(ENOENT, path);
+    return std::make_unique<FakeFile>(*this, found->second, path);
+  }
+  if (found != names_.end()) return IoError(EEXIST, path);
+  if (!folders_seen_.contains(FolderOf(path)) && !FolderOf(path).empty()) {
+    return IoError(ENOENT, path);
+  }
+  if (int fault = Fault(Call::kCreate, path)) return IoError(fault, path);
+  NoteName(path, std::make_shared<Node>());
+  return std::make_unique<FakeFile>(*this, names_[path], path);
+}
+
+absl::Status FakeFileSystem::Rename(const std::string& from, const std::string& to) {
+  std::lock_guard lock(mutex_);
+  auto found = names_.find(from);
+  if (found == names_.end()) return IoError(ENOENT, from);
+  NodePtr node = found->second;
+  NoteName(to, node);
+  NoteName(from, nullptr);
+  return absl::OkStatus();
+}
+
+absl::Status FakeFileSystem::Remove(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  if (!names_.contains(path)) return IoError(ENOENT, path);
+  if (int fault = Fault(Call::kRemove, path)) return IoError(fault, path);
+  NoteName(path, nullptr);
+  return absl::OkStatus();
+}
+
+absl::Status FakeFileSystem::RemoveTree(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> inside;
+  for (const auto& [name, node] : names_) {
+    if (name == path || absl::StartsWith(name, path + "/")) inside.push_back(name);
+  }
+  for (const std::string& name : inside) NoteName(name, nullptr);
+  std::erase_if(folders_seen_, [&path](const std::string& name) {
+    return name == path || absl::StartsWith(name, path + "/");
+  });
+  return absl::OkStatus();
+}
+
+absl::Status FakeFileSystem::MakeDirectory(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  folders_seen_.insert(path);
+  return absl::OkStatus();
+}
+
+absl::Status FakeFileSystem::SyncDirectory(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  if (int fault = Fault(Call::kSyncDirectory, path)) return IoError(fault, path);
+  for (const NameChange& change : folders_[path].unsynced) {
+    if (change.node) {
+      durable_names_[change.path] = change.node;
+    } else {
+      durable_names_.erase(change.path);
+    }
+  }
+  folders_[path].unsynced.clear();
+  // The folders inside `path` are names in it as well.
+  std::erase_if(folders_durable_, [&](const std::string& name) {
+    return FolderOf(name) == path && !folders_seen_.contains(name);
+  });
+  for (const std::string& name : folders_seen_) {
+    if (FolderOf(name) == path) folders_durable_.insert(name);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> FakeFileSystem::List(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  std::set<std::string> inside;
+  for (const auto& [name, node] : names_) {
+    if (FolderOf(name) == path) inside.insert(name.substr(path.size() + 1));
+  }
+  for (const std::string& name : folders_seen_) {
+    if (name != path && FolderOf(name) == path) inside.insert(name.substr(path.size() + 1));
+  }
+  if (inside.empty() && !folders_seen_.contains(path)) return IoError(ENOENT, path);
+  return std::vector<std::string>(inside.begin(), inside.end());
+}
+
+absl::StatusOr<std::unique_ptr<FileLock>> FakeFileSystem::Lock(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  if (auto held = locks_.find(path); held != locks_.end() && held->second == epoch_) {
+    return MakeError(Errc::kStorage, absl::StatusCode::kAlreadyExists, path + " is locked");
+  }
+  locks_[path] = epoch_;
+  return std::make_unique<FakeLock>([this, path, epoch = epoch_] {
+    std::lock_guard inner(mutex_);
+    if (auto held = locks_.find(path); held != locks_.end() && held->second == epoch) {
+      locks_.erase(held);
+    }
+  });
+}
+
+absl::StatusOr<int64_t> FakeFileSystem::FreeBytes(const std::string&) {
+  std::lock_guard lock(mutex_);
+  return quota_ ? std::max<int64_t>(0, *quota_ - UsedBytes()) : int64_t{1} << 40;
+}
+
+absl::Status FakeFileSystem::WriteNode(Node& node, const std::string& path, int64_t position,
+                                       std::span<const std::string_view> pieces) {
+  std::string bytes;
+  for (std::string_view piece : pieces) bytes.append(piece);
+  int error_number = Fault(Call::kWrite, path);
+  if (error_number != 0) {
+    // What a failed write leaves is anything up to the whole.
+    size_t kept = fault_random_ ? fault_random_->Below(bytes.size() + 1) : bytes.size() / 2;
+    bytes.resize(kept);
+  } else if (quota_) {
+    int64_t size = static_cast<int64_t>(node.seen.size());
+    int64_t grown = position + static_cast<int64_t>(bytes.size()) - size;
+    int64_t room = *quota_ - UsedBytes();
+    if (grown > 0 && grown > room) {
+      error_number = ENOSPC;
+      int64_t fits = std::max<int64_t>(0, size + std::max<int64_t>(0, room) - position);
+      bytes.resize(static_cast<size_t>(fits));
+    }
+  }
+  if (!bytes.empty()) {
+    node.unsynced.push_back({position, std::move(bytes)});
+    Apply(node.unsynced.back(), node.seen);
+  }
+  return error_number == 0 ? absl::OkStatus() : IoError(error_number, path);
+}
+
+absl::Status FakeFileSystem::SyncNode(Node& node, const std::string& path) {
+  int error_number = Fault(Call::kSync, path);
+  for (const UnsyncedWrite& write : node.unsynced) {
+    // After an error the kernel calls the pages clean, whatever became of them.
+    if (error_number != 0 && (fault_random_ == nullptr || fault_random_->Below(2) == 0)) continue;
+    Apply(write, node.durable);
+  }
+  node.unsynced.clear();
+  return error_number == 0 ? absl::OkStatus() : IoError(error_number, path);
+}
+
+void FakeFileSystem::CrashFile(Node& node, Random* random) {
+  if (random != nullptr && !node.unsynced.empty()) {
+    size_t whole = random->Below(node.unsynced.size() + 1);
+    for (size_t i = 0; i < whole; ++i) Apply(node.unsynced[i], node.durable);
+    if (whole < node.unsynced.size() && !node.unsynced[whole].truncate) {
+      UnsyncedWrite torn = node.unsynced[whole];
+      size_t kept = random->Below(torn.bytes.size() + 1);
+      if (random->Below(2) == 0) {
+        size_t end = (static_cast<size_t>(torn.position) + kept) / 512 * 512;
+        kept = end > static_cast<size_t>(torn.position) ? end - torn.position : 0;
+      }
+      torn.bytes.resize(kept);
+      if (kept > 0) Apply(torn, node.durable);
+    }
+  }
+  node.unsynced.clear();
+  node.seen = node.durable;
+}
+
+void FakeFileSystem::FinishCrash() {
+  folders_.clear();
+  names_ = durable_names_;
+  folders_seen_ = folders_durable_;
+  // A file or folder in a folder that is gone is gone as well.
+  std::erase_if(folders_seen_, [this](const std::string& path) {
+    std::string parent = FolderOf(path);
+    return !parent.empty() && !folders_durable_.contains(parent);
+  });
+  std::erase_if(names_, [this](const auto& entry) {
+    std::string parent = FolderOf(entry.first);
+    return !parent.empty() && !folders_seen_.contains(parent);
+  });
+  durable_names_ = names_;
+  folders_durable_ = folders_seen_;
+  ++epoch_;
+}
+
+void FakeFileSystem::Crash() {
+  std::lock_guard lock(mutex_);
+  std::set<Node*> nodes;
+  for (const auto& [path, node] : durable_names_) nodes.insert(node.get());
+  for (Node* node : nodes) CrashFile(*node, nullptr);
+  FinishCrash();
+}
+
+void FakeFileSystem::Crash(Random& random) {
+  std::lock_guard lock(mutex_);
+  for (auto& [path, folder] : folders_) {
+    size_t kept = random.Below(folder.unsynced.size() + 1);
+    for (size_t i = 0; i < kept; ++i) {
+      const NameChange& change = folder.unsynced[i];
+      if (change.node) {
+        durable_names_[change.path] = change.node;
+      } else {
+        durable_names_.erase(change.path);
+      }
+    }
+  }
+  for (const std::string& folder : folders_seen_) {
+    if (random.Below(2) == 0) folders_durable_.insert(folder);
+  }
+  // In the order of names: equal seeds give equal crashes.
+  std::set<Node*> done;
+  for (const auto& [path, node] : durable_names_) {
+    if (done.insert(node.get()).second) CrashFile(*node, &random);
+  }
+  FinishCrash();
+}
+
+void FakeFileSystem::KillProcess() {
+  std::lock_guard lock(mutex_);
+  ++epoch_;
+}
+
+void FakeFileSystem::SetFaults(FaultPlan plan, Random* random) {
+  std::lock_guard lock(mutex_);
+  faults_ = std::move(plan);
+  fault_random_ = random;
+}
+
+void FakeFileSystem::SetQuota(std::optional<int64_t> bytes_max) {
+  std::lock_guard lock(mutex_);
+  quota_ = bytes_max;
+}
+
+void FakeFileSystem::SetReadsWouldBlock(bool would_block) {
+  std::lock_guard lock(mutex_);
+  reads_would_block_ = would_block;
+}
+
+std::string FakeFileSystem::Content(const std::string& path) const {
+  std::lock_guard lock(mutex_);
+  return names_.at(path)->seen;
+}
+
+void FakeFileSystem::SetContent(const std::string& path, std::string content) {
+  std::lock_guard lock(mutex_);
+  Node& node = *names_.at(path);
+  node.unsynced.clear();
+  node.seen = content;
+  node.durable = std::move(content);
+}
+
+void FakeFileSystem::FlipBit(const std::string& path, int64_t position, int bit) {
+  std::lock_guard lock(mutex_);
+  Node& node = *names_.at(path);
+  for (std::string* image : {&node.seen, &node.durable}) {
+    if (position < static_cast<int64_t>(image->size())) {
+      (*image)[static_cast<size_t>(position)] ^= static_cast<char>(1 << bit);
+    }
+  }
+}
+
+size_t FakeFileSystem::CountOf(Call call) const {
+  std::lock_guard lock(mutex_);
+  auto found = counts_.find(call);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+bool FakeFileSystem::HasUnsynced(const std::string& path) const {
+  std::lock_guard lock(mutex_);
+  return !names_.at(path)->unsynced.empty();
+}
+
+}  // namespace garam::storage

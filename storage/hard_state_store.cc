@@ -1,0 +1,106 @@
+#include "storage/hard_state_store.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/endian.h"
+#include "common/status.h"
+#include "storage/log_rows.h"
+
+namespace garam::storage {
+namespace {
+
+constexpr char kFormat = 1;
+constexpr char kStatePrefix = 's';
+constexpr char kUnflushedPrefix = 'u';
+constexpr size_t kStateBytes = 1 + 4 + 4 + 8;
+constexpr size_t kRowsMax = 1 << 24;  // More groups than one broker can hold.
+
+std::string KeyOf(char prefix, GroupId group) { return GroupKey(prefix, group); }
+
+std::string EncodeState(const HardState& state) {
+  std::string value(kStateBytes, '\0');
+  value[0] = kFormat;
+  StoreBigEndian<int32_t>(&value[1], state.term.value());
+  StoreBigEndian<int32_t>(&value[5], state.voted_for.value());
+  StoreBigEndian<uint64_t>(&value[9], state.voted_incarnation.value());
+  return value;
+}
+
+absl::StatusOr<HardState> DecodeState(GroupId group, const std::string& value) {
+  if (value.size() != kStateBytes || value[0] != kFormat) {
+    return MakeError(Errc::kStorage,
+                     absl::StrCat("hard state of group ", group.value(), " has an unknown format"));
+  }
+  return HardState{Term(LoadBigEndian<int32_t>(&value[1])),
+                   NodeId(LoadBigEndian<int32_t>(&value[5])),
+                   Incarnation(LoadBigEndian<uint64_t>(&value[9]))};
+}
+
+absl::StatusOr<std::vector<KvStore::Row>> ScanPrefix(KvStore& kv, char prefix) {
+  return kv.Scan(KvFamily::kHardState, std::string(1, prefix),
+                 std::string(1, static_cast<char>(prefix + 1)), kRowsMax);
+}
+
+}  // namespace
+
+absl::Status HardStateStore::Save(const std::vector<std::pair<GroupId, HardState>>& states) {
+  KvBatch batch;
+  for (const auto& [group, state] : states) {
+    batch.Put(KvFamily::kHardState, KeyOf(kStatePrefix, group), EncodeState(state));
+  }
+  return kv_.Write(batch, /*sync=*/true);
+}
+
+absl::StatusOr<std::optional<HardState>> HardStateStore::Load(GroupId group) {
+  ASSIGN_OR_RETURN(std::optional<std::string> value,
+                   kv_.Get(KvFamily::kHardState, KeyOf(kStatePrefix, group)));
+  if (!value) return std::optional<HardState>();
+  ASSIGN_OR_RETURN(HardState state, DecodeState(group, *value));
+  return std::optional<HardState>(state);
+}
+
+absl::StatusOr<absl::flat_hash_map<GroupId, HardState>> HardStateStore::LoadAll() {
+  ASSIGN_OR_RETURN(std::vector<KvStore::Row> rows, ScanPrefix(kv_, kStatePrefix));
+  absl::flat_hash_map<GroupId, HardState> states;
+  for (const auto& [key, value] : rows) {
+    GroupId group = GroupOfKey(key);
+    ASSIGN_OR_RETURN(states[group], DecodeState(group, value));
+  }
+  return states;
+}
+
+absl::Status HardStateStore::SaveUnflushed(const std::vector<GroupId>& groups,
+                                           const std::string& boot_id) {
+  KvBatch batch;
+  for (GroupId group : groups) {
+    batch.Put(KvFamily::kHardState, KeyOf(kUnflushedPrefix, group),
+              std::string(1, kFormat) + boot_id);
+  }
+  return kv_.Write(batch, /*sync=*/true);
+}
+
+absl::Status HardStateStore::ClearUnflushed(const std::vector<GroupId>& groups) {
+  KvBatch batch;
+  for (GroupId group : groups) batch.Delete(KvFamily::kHardState, KeyOf(kUnflushedPrefix, group));
+  return kv_.Write(batch, /*sync=*/false);
+}
+
+absl::StatusOr<absl::flat_hash_map<GroupId, std::string>> HardStateStore::LoadUnflushed() {
+  ASSIGN_OR_RETURN(std::vector<KvStore::Row> rows, ScanPrefix(kv_, kUnflushedPrefix));
+  absl::flat_hash_map<GroupId, std::string> boot_ids;
+  for (const auto& [key, value] : rows) {
+    if (value.empty() || value[0] != kFormat) {
+      return MakeError(Errc::kStorage, "a row of an unflushed log has an unknown format");
+    }
+    boot_ids[GroupOfKey(key)] = value.substr(1);
+  }
+  return boot_ids;
+}
+
+absl::Status HardStateStore::Remove(GroupId group) {
+  KvBatch batch;
+  batch.Delete(KvFamily::kHardState, KeyOf(kStatePrefix, group));
+  batch.Delete(KvFamily::kHardState, KeyOf(kUnflushedPrefix, group));
+  return kv_.Write(batch, /*sync=*/true);
+}
+
+}  // namespace garam::storage

@@ -1,0 +1,258 @@
+#include "storage/log_recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/logging.h"
+#include "common/status.h"
+#include "storage/frame_scanner.h"
+
+namespace garam::storage {
+namespace {
+
+constexpr size_t kScanWindowBytes = 1 << 20;
+
+bool KnownKind(uint8_t kind) {
+  return kind > static_cast<uint8_t>(EntryKind::kBatch) &&
+         kind <= static_cast<uint8_t>(EntryKind::kCommand);
+}
+
+}  // namespace
+
+absl::Status LogRecovery::Damaged(const std::string& path, int64_t position,
+                                  const char* what) const {
+  return MakeError(Errc::kStorage,
+                   absl::StrCat(path, " is damaged at byte ", position, ", below what was synced (",
+                                what, "); it is left as it is: copy this replica again"));
+}
+
+bool LogRecovery::BelowMark(const SegmentPoint& at) const {
+  return mark_ && at.index < mark_->point.at.index;
+}
+
+absl::StatusOr<std::vector<LogRecovery::Candidate>> LogRecovery::ListCandidates() {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, fs_.List(dir_));
+  std::vector<Candidate> candidates;
+  for (const std::string& name : names) {
+    if (!IsSegmentFileName(name)) continue;
+    Candidate candidate;
+    candidate.path = absl::StrCat(dir_, "/", name);
+    candidate.file = std::make_shared<SegmentFile>(fs_, candidate.path);
+    RETURN_IF_ERROR(ReadHeader(candidate));
+    candidates.push_back(std::move(candidate));
+  }
+  // A file without a header is one whose making was cut short: behind all others.
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     if (!a.header || !b.header) return a.header.has_value() && !b.header;
+                     return a.header->base_index < b.header->base_index;
+                   });
+  return candidates;
+}
+
+absl::Status LogRecovery::ReadHeader(Candidate& candidate) {
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
+  ASSIGN_OR_RETURN(candidate.size, file->Size());
+  FrameScanner scanner(*file, IoMode::kWait, 0, candidate.size, kHeaderBytes);
+  Frame frame;
+  ASSIGN_OR_RETURN(FrameFound found, scanner.Peek(/*whole=*/true, &frame));
+  if (found != FrameFound::kFrame || !FrameChecksOut(frame)) return absl::OkStatus();
+  candidate.header = DecodeHeader(frame);
+  if (candidate.header && candidate.header->group != group_) {
+    return MakeError(Errc::kStorage,
+                     absl::StrCat(candidate.path, " belongs to group ",
+                                  candidate.header->group.value(), ", not ", group_.value()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SegmentFooter>> LogRecovery::ReadFooter(Candidate& candidate) {
+  const int64_t position = candidate.size - static_cast<int64_t>(kFooterBytes);
+  if (position < static_cast<int64_t>(kHeaderBytes)) return std::optional<SegmentFooter>();
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
+  FrameScanner scanner(*file, IoMode::kWait, position, candidate.size, kFooterBytes);
+  Frame frame;
+  ASSIGN_OR_RETURN(FrameFound found, scanner.Peek(/*whole=*/true, &frame));
+  if (found != FrameFound::kFrame || frame.batch || frame.size != kFooterBytes ||
+      !FrameChecksOut(frame)) {
+    return std::optional<SegmentFooter>();
+  }
+  return DecodeFooter(frame);
+}
+
+bool LogRecovery::Follows(const Candidate& candidate) const {
+  if (!candidate.header) return false;
+  if (found_.segments.empty()) return true;
+  const Segment& before = *found_.segments.back();
+  return before.rolled && candidate.header->base_index == before.end.index &&
+         candidate.header->base_offset == before.end.offset &&
+         candidate.header->term_before == before.last_term;
+}
+
+absl::Status LogRecovery::TakeSealed(Segment& segment, const SegmentFooter& footer) {
+  segment.end.index = footer.last_index + 1;
+  segment.end.offset = footer.next_offset;
+  segment.end.checksum = footer.checksum;
+  segment.end.max_timestamp_ms = footer.max_timestamp_ms;
+  segment.end.max_timestamp_offset = footer.max_timestamp_offset;
+  segment.last_term = footer.last_term;
+  segment.sealed = true;
+  segment.rolled = true;
+  segment.index = nullptr;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SegmentPoint> LogRecovery::ScanStart(Segment& segment) {
+  const SegmentPoint first = FirstPoint(segment.header);
+  segment.index = std::make_shared<SegmentIndex>(first);
+  if (!mark_ || mark_->point.segment_base < segment.header.base_index) return first;
+  ASSIGN_OR_RETURN(bool loaded, rows_.LoadUnsealed(segment.header.base_index, *segment.index));
+  const bool here = mark_->point.segment_base == segment.header.base_index;
+  // The rows of the mark's segment must be all that belong to the mark.
+  if (loaded && !(here && segment.index->rows().back().index > mark_->point.at.index)) {
+    if (here) {
+      segment.index_rows = segment.index->rows().size();
+      segment.index_pieces = mark_->index_pieces;
+    }
+  } else {
+    segment.index = std::make_shared<SegmentIndex>(first);
+  }
+  if (here) segment.created_ms = mark_->segment_created_ms;
+  return segment.index->rows().back();
+}
+
+bool LogRecovery::FrameFits(const Frame& frame, const Segment& segment,
+                            const SegmentPoint& at) const {
+  if (!FrameChecksOut(frame) || frame.offset != at.offset) return false;
+  // Terms never go down: an older term behind a newer one is what an unsynced cut left behind.
+  if (frame.term < segment.last_term) return false;
+  if (BelowMark(at) && frame.term != found_.terms.TermAt(at.index)) return false;
+  return frame.batch || (KnownKind(frame.kind) && frame.index == at.index);
+}
+
+absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
+  ASSIGN_OR_RETURN(SegmentPoint at, ScanStart(segment));
+  // Terms of what lies before the start come from the rows.
+  if (at.index > segment.header.base_index) segment.last_term = found_.terms.TermAt(at.index - 1);
+  FrameScanner scanner(*file, IoMode::kWait, at.position, candidate.size, kScanWindowBytes);
+  while (!segment.rolled) {
+    Frame frame;
+    ASSIGN_OR_RETURN(FrameFound found, scanner.Peek(/*whole=*/true, &frame));
+    if (found == FrameFound::kFrame && !FrameFits(frame, segment, at)) found = FrameFound::kBad;
+    if (found != FrameFound::kFrame) {
+      if (BelowMark(at)) return Damaged(candidate.path, at.position, "a frame is bad or missing");
+      tail_bad_ = found == FrameFound::kBad;
+      break;
+    }
+    segment.index->Note(at, index_interval_bytes_);
+    // Below the mark the rows are there already.
+    if (!BelowMark(at)) found_.terms.Append(frame.term, at.index, at.offset);
+    segment.last_term = frame.term;
+    segment.rolled = !frame.batch && frame.kind == static_cast<uint8_t>(EntryKind::kRoll);
+    at = at.After(frame);
+    scanner.Skip(frame);
+    if (mark_ && at.index == mark_->point.at.index && at.offset != mark_->point.at.offset) {
+      return Damaged(candidate.path, at.position, "offsets differ from what was synced");
+    }
+  }
+  segment.end = at;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& candidate) {
+  auto segment = std::make_shared<Segment>();
+  segment->file = candidate.file;
+  segment->header = *candidate.header;
+  segment->last_term = candidate.header->term_before;
+  const LogIndex before = candidate.header->base_index - 1;
+  if (found_.segments.empty() && before > LogIndex(0) &&
+      (!mark_ || before >= mark_->point.at.index)) {
+    // The rows do not reach up to here; the term before the log start is in the first header.
+    found_.terms.Append(candidate.header->term_before, before, candidate.header->base_offset);
+  }
+  ASSIGN_OR_RETURN(std::optional<SegmentFooter> footer, ReadFooter(candidate));
+  // The term rows reach up to the mark: a sealed segment above it is read like any other.
+  const bool terms_known = mark_ && footer && footer->last_index < mark_->point.at.index;
+  if (!terms_known) RETURN_IF_ERROR(ScanSegment(candidate, *segment));
+  if (footer) {
+    if (!terms_known && (segment->end.index != footer->last_index + 1 ||
+                         segment->end.checksum != footer->checksum)) {
+      return Damaged(candidate.path, segment->end.position, "the footer does not fit");
+    }
+    RETURN_IF_ERROR(TakeSealed(*segment, *footer));
+    segment->end.position = candidate.size - static_cast<int64_t>(kFooterBytes);
+  }
+  return segment;
+}
+
+absl::Status LogRecovery::TakeSegments(std::vector<Candidate> candidates,
+                                       std::vector<Candidate>& cut) {
+  for (Candidate& candidate : candidates) {
+    if (!cut.empty() || tail_bad_ || !Follows(candidate)) {
+      if (mark_ && candidate.header && candidate.header->base_index < mark_->point.at.index) {
+        return Damaged(candidate.path, 0, "it does not continue the segment before it");
+      }
+      cut.push_back(std::move(candidate));
+      continue;
+    }
+    ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment, TakeSegment(candidate));
+    found_.segments.push_back(std::move(segment));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogRecovery::CheckMarkReached() const {
+  if (!mark_) return absl::OkStatus();
+  const LogIndex end = found_.segments.empty() ? LogIndex(0) : found_.segments.back()->end.index;
+  if (end >= mark_->point.at.index) return absl::OkStatus();
+  return Damaged(dir_, 0,
+                 found_.segments.empty() ? "its segments are gone" : "its last segments are gone");
+}
+
+absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
+  for (const Candidate& candidate : cut) {
+    LogInfo("{}: removed: it lies behind a torn tail", candidate.path);
+    RETURN_IF_ERROR(fs_.Remove(candidate.path));
+  }
+  if (!cut.empty()) RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
+  for (const std::shared_ptr<Segment>& segment : found_.segments) {
+    if (segment->sealed) continue;
+    ASSIGN_OR_RETURN(std::shared_ptr<File> file, segment->file->Get());
+    ASSIGN_OR_RETURN(int64_t size, file->Size());
+    const bool longer = size > segment->end.position;
+    if (longer) RETURN_IF_ERROR(file->Truncate(segment->end.position));
+    // What the process wrote before it died may be in the page cache only.
+    if (longer || !mark_ || segment->end.index > mark_->point.at.index) {
+      RETURN_IF_ERROR(file->Sync());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RecoveredLog> LogRecovery::Run() {
+  ASSIGN_OR_RETURN(mark_, rows_.LoadMark());
+  ASSIGN_OR_RETURN(found_.terms, rows_.LoadTerms());
+  ASSIGN_OR_RETURN(found_.start, rows_.LoadStart());
+  // Rows above the mark, or without one, speak of what may not be there.
+  found_.terms.TruncateFrom(mark_ ? mark_->point.at.index : LogIndex(0));
+  ASSIGN_OR_RETURN(std::vector<Candidate> candidates, ListCandidates());
+  std::vector<Candidate> cut;
+  RETURN_IF_ERROR(TakeSegments(std::move(candidates), cut));
+  RETURN_IF_ERROR(CheckMarkReached());
+  if (tail_bad_) {
+    const Segment& last = *found_.segments.back();
+    LogInfo("{}: torn tail cut at byte {} (offset {})", last.file->path(), last.end.position,
+            last.end.offset.value());
+  }
+  RETURN_IF_ERROR(Settle(cut));
+  found_.mark = mark_;
+  if (!found_.segments.empty()) {
+    const Segment& last = *found_.segments.back();
+    found_.end = {last.header.base_index, last.end};
+  }
+  return std::move(found_);
+}
+
+}  // namespace garam::storage

@@ -1,0 +1,84 @@
+// The rows that one log keeps in the key-value store, and their formats.
+//
+// kPartition (journaled, mostly unsynced):
+//   m<group>                 the durable mark
+//   t<group>                 the term rows up to the mark
+//   o<group>                 the log start
+//   a<group><base><number>   index rows of a segment that has no footer yet, up to the mark
+// kIndex (not journaled):
+//   i<group><base><number>   index rows of a sealed segment
+// Group and base index are 8 bytes, big-endian; the number of a piece is 4.
+//
+// Threads: any; what takes a KvStore blocks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/ids.h"
+#include "common/term_rows.h"
+#include "storage/frame.h"
+#include "storage/kv_store.h"
+#include "storage/segment_index.h"
+
+namespace garam::storage {
+
+// `prefix` and the group: rows of one kind sort by group.
+std::string GroupKey(char prefix, GroupId group);
+GroupId GroupOfKey(const std::string& key);
+
+// A place in a log: the segment and the place inside it.
+struct LogPoint {
+  LogIndex segment_base;
+  SegmentPoint at;
+
+  friend bool operator==(const LogPoint&, const LogPoint&) = default;
+};
+
+// All before `point` is on stable storage. Written after syncs, at most about once a second, so it
+// may lag behind; lowered, synced, before anything below it is overwritten.
+struct DurableMark {
+  LogPoint point;
+  uint32_t index_pieces = 0;       // How many a-rows the mark's segment has.
+  int64_t segment_created_ms = 0;  // Wall time of its first entry; 0: it has none.
+};
+
+class LogRows {
+ public:
+  LogRows(KvStore& kv, GroupId group) : kv_(kv), group_(group) {}
+
+  // Nothing when the log never had one, or the store was lost.
+  absl::StatusOr<std::optional<DurableMark>> LoadMark();
+  absl::StatusOr<TermRows> LoadTerms();
+  absl::StatusOr<std::optional<Offset>> LoadStart();
+  // Appends the a-rows of the segment to `index`; false when they are not as they should be.
+  absl::StatusOr<bool> LoadUnsealed(LogIndex base, SegmentIndex& index);
+  // Appends the i-rows; false when there are none, or damaged ones.
+  absl::StatusOr<bool> LoadSealed(LogIndex base, SegmentIndex& index);
+  // Replaces the i-rows of a sealed segment and drops its a-rows.
+  absl::Status SaveSealed(LogIndex base, const SegmentIndex& index);
+
+  void StageMark(const DurableMark& mark, KvBatch& batch) const;
+  // Rows of terms that begin at or above `end` are left out.
+  void StageTerms(const TermRows& terms, LogIndex end, KvBatch& batch) const;
+  void StageStart(Offset start, KvBatch& batch) const;
+  void StagePiece(LogIndex base, uint32_t number, std::string rows, KvBatch& batch) const;
+  void StageDropUnsealed(LogIndex base, KvBatch& batch) const;
+  // Of that segment and every later one.
+  void StageDropUnsealedFrom(LogIndex base, KvBatch& batch) const;
+  void StageDropSealed(LogIndex base, KvBatch& batch) const;
+
+  // Forgets every row of the group, durably.
+  absl::Status RemoveAll();
+
+ private:
+  absl::StatusOr<bool> LoadPieces(char prefix, KvFamily family, LogIndex base, SegmentIndex& index);
+
+  KvStore& kv_;
+  const GroupId group_;
+};
+
+}  // namespace garam::storage

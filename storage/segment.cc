@@ -1,0 +1,74 @@
+#include "storage/segment.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_format.h"
+#include "common/status.h"
+
+namespace garam::storage {
+namespace {
+
+constexpr int64_t kReserveStepMax = 16 << 20;
+// Zeros cost a write of their own, and the sync that follows waits for it.
+constexpr int64_t kZeroStepMax = 1 << 20;
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<File>> SegmentFile::Get() {
+  std::lock_guard lock(mutex_);
+  if (!file_) {
+    ASSIGN_OR_RETURN(file_, fs_.Open(path_, FileSystem::Mode::kReadWrite));
+  }
+  return file_;
+}
+
+std::shared_ptr<File> SegmentFile::GetIfOpen() {
+  std::lock_guard lock(mutex_);
+  return file_;
+}
+
+absl::Status SegmentFile::Create() {
+  std::lock_guard lock(mutex_);
+  if (file_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(file_, fs_.Open(path_, FileSystem::Mode::kCreate));
+  return absl::OkStatus();
+}
+
+absl::Status SegmentFile::Reserve(int64_t end, bool zeroed) {
+  if (zeroed ? end <= zeroed_end_ : end <= reserved_end_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, Get());
+  absl::Status status;
+  if (zeroed) {
+    static const std::string zeros(kZeroStepMax, '\0');
+    ASSIGN_OR_RETURN(int64_t from, file->Size());
+    const int64_t step = std::min(step_, kZeroStepMax);
+    const std::string_view piece = std::string_view(zeros).substr(0, static_cast<size_t>(step));
+    status = file->Write(from, {&piece, 1});
+    if (status.ok()) zeroed_end_ = std::max(end, from + step);
+    reserved_end_ = std::max(reserved_end_, zeroed_end_);
+  } else {
+    const int64_t from = std::max(reserved_end_, end - step_);
+    status = file->Allocate(from, end + step_ - from);
+    // Without success too: one refused attempt a step is enough.
+    reserved_end_ = end + step_;
+  }
+  step_ = std::min(step_ * 2, kReserveStepMax);
+  return IsDiskFull(status) ? absl::OkStatus() : status;
+}
+
+absl::Status SegmentFile::Truncate(int64_t size) {
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, Get());
+  reserved_end_ = 0;
+  zeroed_end_ = 0;
+  return file->Truncate(size);
+}
+
+std::string SegmentFileName(const SegmentHeader& header, bool taken) {
+  if (!taken) return absl::StrFormat("%020d.log", header.base_offset.value());
+  return absl::StrFormat("%020d.%020d.log", header.base_offset.value(), header.base_index.value());
+}
+
+bool IsSegmentFileName(const std::string& name) { return absl::EndsWith(name, ".log"); }
+
+}  // namespace garam::storage

@@ -1,0 +1,274 @@
+// SegmentedLog: jobs, syncs, marks, footers, and the end.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "storage/segmented_log.h"
+
+namespace garam::storage {
+namespace {
+
+constexpr Millis kMarkInterval{1000};
+
+}  // namespace
+
+void SegmentedLog::MoveWritten(const LogPoint& end, uint64_t seq) {
+  written_ = end;
+  written_seq_ = seq;
+  while (!unwritten_.empty() && unwritten_.front().at.index < end.at.index) unwritten_.pop_front();
+}
+
+void SegmentedLog::MaybeStartJob() {
+  if (flight_ || !failed_.ok() || retry_timer_ != kNoTimer) return;
+  const bool writes = !ops_.empty() || written_seq_ < appended_seq_;
+  const bool sync = sync_wanted_ || (ModeF() && (writes || durable_seq_ < written_seq_));
+  if (writes || sync) StartJob(sync);
+}
+
+void SegmentedLog::StartJob(bool sync) {
+  Flight flight;
+  flight.writes = !ops_.empty() || written_seq_ < appended_seq_;
+  flight.sync = sync;
+  flight.seq = appended_seq_;
+  flight.end = appended_;
+  flight.bytes = dirty_bytes_;
+  flight.records = dirty_records_;
+  auto job = std::make_unique<WriteJob>();
+  job->ops.swap(ops_);
+  job->dirty.swap(dirty_);
+  job->sealed.swap(sealed_indexes_);
+  job->sync = sync;
+  if (sync) {
+    sync_wanted_ = false;
+    StageMark(*job, flight);
+  }
+  flight_ = std::move(flight);
+  ++in_flight_;
+  env_.pool.Submit([this, job = std::move(job)]() mutable {
+    absl::Status status = job->Run(env_.fs, rows_, env_.kv, dir_);
+    env_.home.Post([this, job = std::move(job), status = std::move(status)]() mutable {
+      FinishJob(std::move(job), status);
+      FlightEnded();
+    });
+  });
+}
+
+void SegmentedLog::StageMark(WriteJob& job, Flight& flight) {
+  const MonoTime now = env_.clock.Mono();
+  const bool due = closing_ || !job.sealed.empty() || !mark_ || now - mark_at_ >= kMarkInterval;
+  if (!due || (mark_ && mark_->at.index == flight.end.at.index)) return;
+  mark_at_ = now;
+  flight.mark = flight.end;
+  for (const SegmentPtr& segment : segments_) {
+    if (segment->sealed) continue;
+    const size_t rows = segment->index->rows().size();
+    uint32_t pieces = segment->index_pieces;
+    if (segment->index_rows < rows) {
+      if (pieces == 0) rows_.StageDropUnsealed(segment->header.base_index, job.mark);
+      rows_.StagePiece(segment->header.base_index, pieces++,
+                       segment->index->Encode(segment->index_rows, rows), job.mark);
+      flight.indexed.emplace_back(segment, rows);
+    }
+    if (segment == segments_.back()) {
+      rows_.StageMark({flight.end, pieces, segment->created_ms}, job.mark);
+    }
+  }
+  rows_.StageTerms(*terms_, flight.end.at.index, job.mark);
+}
+
+void SegmentedLog::ApplyMark(Flight& flight) {
+  if (!flight.mark) return;
+  mark_ = *std::exchange(flight.mark, std::nullopt);
+  for (auto& [segment, rows] : flight.indexed) {
+    ++segment->index_pieces;
+    segment->index_rows = rows;
+  }
+  flight.indexed.clear();
+}
+
+void SegmentedLog::FinishJob(std::unique_ptr<WriteJob> job, const absl::Status& status) {
+  const Flight flight = *std::exchange(flight_, std::nullopt);
+  if (!failed_.ok()) return;
+  if (!status.ok() && !IsDiskFull(status)) return Fail(status);
+  for (std::shared_ptr<SegmentFile>& file : job->dirty) {
+    if (std::find(dirty_.begin(), dirty_.end(), file) == dirty_.end()) {
+      dirty_.push_back(std::move(file));
+    }
+  }
+  if (status.ok()) {
+    LeaveDiskFull();
+    return JobSucceeded(flight);
+  }
+  // What is left is tried again, in order, before anything that came later.
+  std::move(job->ops.rbegin(), job->ops.rend(), std::front_inserter(ops_));
+  std::move(job->sealed.begin(), job->sealed.end(), std::back_inserter(sealed_indexes_));
+  sync_wanted_ = sync_wanted_ || flight.sync;
+  EnterDiskFull(status);
+}
+
+void SegmentedLog::JobSucceeded(Flight flight) {
+  if (flight.writes) MoveWritten(flight.end, flight.seq);
+  if (flight.sync) {
+    if (flight.end.at.index > durable_.at.index) durable_ = flight.end;
+    durable_seq_ = flight.seq;
+    dirty_bytes_ -= std::min(dirty_bytes_, flight.bytes);
+    dirty_records_ -= std::min(dirty_records_, flight.records);
+    ApplyMark(flight);
+  }
+  // The disk goes on before anybody is told.
+  if (MayWriteInline() && !ops_.empty()) WriteInline();
+  MaybeStartJob();
+  ArmFlushTimer();
+  if (flight.writes) observer_.OnWritten(flight.seq);
+  if (flight.sync) observer_.OnDurable(flight.seq);
+}
+
+void SegmentedLog::ArmFlushTimer() {
+  if (ModeF() || closing_ || !failed_.ok() || durable_seq_ >= written_seq_) return;
+  const int64_t in_flight = flight_ && flight_->sync ? flight_->records : 0;
+  if (dirty_records_ - in_flight >= options_.flush_messages) {
+    sync_wanted_ = true;
+    return MaybeStartJob();
+  }
+  if (flush_timer_ != kNoTimer) return;
+  flush_timer_ = env_.home.PostAt(env_.clock.Mono() + Millis(options_.flush_ms), [this] {
+    flush_timer_ = kNoTimer;
+    Flush();
+  });
+}
+
+void SegmentedLog::Flush() {
+  if (durable_seq_ >= appended_seq_) return;
+  sync_wanted_ = true;
+  MaybeStartJob();
+}
+
+void SegmentedLog::SetOptions(const LogOptions& options) {
+  options_ = options;
+  if (!ModeF()) return ArmFlushTimer();
+  env_.home.Cancel(flush_timer_);
+  flush_timer_ = kNoTimer;
+  MaybeStartJob();
+}
+
+bool SegmentedLog::ShouldRoll(size_t entry_bytes) const {
+  const Segment& segment = *segments_.back();
+  // A segment without a record stays: ending it would free nothing.
+  if (segment.end.offset == segment.header.base_offset) return false;
+  if (segment.end.position + static_cast<int64_t>(entry_bytes) > options_.segment_bytes) {
+    return true;
+  }
+  int64_t limit_ms = options_.segment_ms;
+  if (options_.segment_jitter_ms > 0) {
+    // Spread over the partitions, and the same at every call.
+    const uint64_t mix = (identity_.group.value() * 0x9e3779b97f4a7c15) ^
+                         static_cast<uint64_t>(segment.header.base_index.value());
+    limit_ms -= static_cast<int64_t>((mix * 0xbf58476d1ce4e5b9 >> 33) %
+                                     static_cast<uint64_t>(options_.segment_jitter_ms));
+  }
+  return segment.created_ms != 0 && env_.clock.WallMs() - segment.created_ms >= limit_ms;
+}
+
+void SegmentedLog::OnCommitted(LogIndex index) {
+  committed_ = std::max(committed_, index);
+  if (failed_.ok()) SealCommitted();
+}
+
+void SegmentedLog::SealCommitted() {
+  bool sealed = false;
+  size_t first = segments_.size() - 1;
+  while (first > 0 && !segments_[first - 1]->sealed) --first;
+  for (size_t i = first; i + 1 < segments_.size(); ++i) {
+    if (segments_[i]->end.index - 1 > committed_) break;
+    QueueSeal(*segments_[i]);
+    sealed = true;
+  }
+  if (!sealed) return;
+  sync_wanted_ = true;
+  MaybeStartJob();
+}
+
+void SegmentedLog::QueueSeal(Segment& segment) {
+  SegmentFooter footer;
+  footer.last_index = segment.end.index - 1;
+  footer.last_term = segment.last_term;
+  footer.next_offset = segment.end.offset;
+  footer.checksum = segment.end.checksum;
+  footer.max_timestamp_ms = segment.end.max_timestamp_ms;
+  footer.max_timestamp_offset = segment.end.max_timestamp_offset;
+  QueueAppend(segment.file, segment.end.position, EncodeFooter(footer));
+  segment.sealed = true;
+  // What was reserved behind it goes back.
+  WriteOp trim;
+  trim.kind = WriteOp::Kind::kTruncate;
+  trim.file = segment.file;
+  trim.position = segment.size_bytes();
+  ops_.push_back(std::move(trim));
+  sealed_indexes_.emplace_back(segment.header.base_index, segment.index);
+  loaded_.push_back(segment.header.base_index);
+  TrimIndexes();
+}
+
+void SegmentedLog::SetStartOffset(Offset offset) {
+  if (!failed_.ok() || offset <= start_offset_) return;
+  start_offset_ = offset;
+  WriteOp start;
+  start.kind = WriteOp::Kind::kRows;
+  rows_.StageStart(offset, start.rows);
+  ops_.push_back(std::move(start));
+  size_t drop = 0;
+  while (drop + 1 < segments_.size() && segments_[drop]->sealed &&
+         segments_[drop]->end.offset <= offset) {
+    WriteOp removal;
+    removal.kind = WriteOp::Kind::kRemove;
+    removal.file = segments_[drop]->file;
+    ops_.push_back(std::move(removal));
+    WriteOp index;
+    index.kind = WriteOp::Kind::kRows;
+    rows_.StageDropSealed(segments_[drop]->header.base_index, index.rows);
+    ops_.push_back(std::move(index));
+    ++drop;
+  }
+  if (drop > 0) {
+    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(drop));
+    auto terms = std::make_shared<TermRows>(*terms_);
+    terms->DropBefore(first_index());
+    terms_ = std::move(terms);
+  }
+  MaybeStartJob();
+}
+
+void SegmentedLog::Close(absl::AnyInvocable<void() &&> done) {
+  closing_ = true;
+  closed_ = std::move(done);
+  env_.home.Cancel(flush_timer_);
+  env_.home.Cancel(retry_timer_);
+  retry_timer_ = kNoTimer;
+  if (appended_seq_ == 0) {
+    // Nothing was written since Open: a segment that was only planned is planned again then.
+    ops_.clear();
+  } else if (failed_.ok()) {
+    WriteOp trim;
+    trim.kind = WriteOp::Kind::kTruncate;
+    trim.file = active().file;
+    trim.position = appended_.at.position;
+    ops_.push_back(std::move(trim));
+  }
+  const bool mark_behind = !mark_ || mark_->at.index != appended_.at.index;
+  sync_wanted_ = appended_seq_ > 0 || (mark_behind && last_index() >= first_index());
+  MaybeStartJob();
+  MaybeFinishClose();
+}
+
+void SegmentedLog::FlightEnded() {
+  --in_flight_;
+  if (closing_) MaybeFinishClose();
+}
+
+void SegmentedLog::MaybeFinishClose() {
+  if (in_flight_ > 0 || !closed_) return;
+  env_.home.Post(std::move(closed_));
+  closed_ = nullptr;
+}
+
+}  // namespace garam::storage

@@ -1,0 +1,61 @@
+// What a log asks of its disk, as a list of operations that one pool job carries out in order.
+//
+// Threads:   built on the log's executor, run once on the pool, taken back by the executor.
+// Ownership: shares the files and bytes it needs; refers to nothing of the log.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/bytes.h"
+#include "storage/file_system.h"
+#include "storage/kv_store.h"
+#include "storage/log_rows.h"
+#include "storage/segment.h"
+
+namespace garam::storage {
+
+struct WriteOp {
+  enum class Kind {
+    kAppend,    // Writes `pieces` at `position` of `file`.
+    kCreate,    // Makes `file`.
+    kTruncate,  // Ends `file` at `position`.
+    kRemove,    // Removes `file`'s name; ok when it is gone.
+    kRows,      // Writes `rows`, synced: what follows must not be seen without them.
+  };
+  Kind kind;
+  std::shared_ptr<SegmentFile> file;
+  int64_t position = 0;
+  std::vector<Bytes> pieces;
+  size_t bytes = 0;  // Of all pieces.
+  KvBatch rows;
+};
+
+class WriteJob {
+ public:
+  std::deque<WriteOp> ops;
+  // Files that hold unsynced bytes from before; the job adds its own.
+  std::vector<std::shared_ptr<SegmentFile>> dirty;
+  // Sync all dirty files after the operations, then write `mark` (not synced).
+  bool sync = false;
+  KvBatch mark;
+  // Segments whose footer the operations wrote: their index goes to the key-value store last.
+  std::vector<std::pair<LogIndex, std::shared_ptr<const SegmentIndex>>> sealed;
+
+  // Blocks. The status of the first operation that failed; the ones before it are gone from `ops`.
+  // A failed sync leaves no operations behind but an error that is not IsDiskFull.
+  absl::Status Run(FileSystem& fs, LogRows& rows, KvStore& kv, const std::string& dir);
+
+ private:
+  absl::Status RunOps(FileSystem& fs, KvStore& kv, bool* names_changed);
+  absl::Status RunOp(FileSystem& fs, KvStore& kv, WriteOp& op, bool* names_changed);
+  absl::Status Append(WriteOp& op);
+  void NoteDirty(const std::shared_ptr<SegmentFile>& file);
+};
+
+}  // namespace garam::storage
