@@ -12,6 +12,7 @@ void Filler::Leaf(Uuid& value) {
 }
 
 std::optional<RuleFiller::Mode> RuleFiller::ModeOf(std::string_view name) {
+  if (name == "fresh") return Mode::kFresh;
   if (name == "bare") return Mode::kBare;
   if (name == "empty") return Mode::kEmpty;
   if (name == "null") return Mode::kNull;
@@ -31,6 +32,7 @@ size_t RuleFiller::Count(bool structs) {
   switch (mode_) {
     case Mode::kBare:
       return 0;
+    case Mode::kFresh:
     case Mode::kEmpty:
       return structs ? 1 : 0;
     case Mode::kNull:

@@ -23,6 +23,8 @@ class Filler {
  public:
   virtual ~Filler() = default;
 
+  // Whether only structs are filled, everything in them being left as it is made.
+  virtual bool keeps_defaults() const { return false; }
   // Whether the next nullable value is null.
   virtual bool Null() = 0;
 
@@ -60,12 +62,13 @@ class Filler {
 // The rule of tests/golden/java, Filler.java.
 class RuleFiller final : public Filler {
  public:
-  enum class Mode { kBare, kEmpty, kNull, kFull };
+  enum class Mode { kFresh, kBare, kEmpty, kNull, kFull };
 
   explicit RuleFiller(Mode mode) : mode_(mode) {}
   // The mode that the golden files call `name`; nothing for the cases that this rule does not make.
   static std::optional<Mode> ModeOf(std::string_view name);
 
+  bool keeps_defaults() const override { return mode_ == Mode::kFresh; }
   bool Null() override { return mode_ == Mode::kNull; }
 
  private:

@@ -33,13 +33,19 @@ def fill_field(field, context):
     else:
         fill = fill_one(field, fresh)
     if nullable == "false":
-        return [fill]
+        lines = [fill]
+    else:
+        lines = fill_or_null(member, nullable, fill)
+    return lines if field.is_struct else guarded("!f.keeps_defaults()", lines)
+
+
+def fill_or_null(member, nullable, fill):
     test = "f.Null()" if nullable == "true" else f"({nullable}) && f.Null()"
     return [f"if ({test}) {{", f"  {member}.reset();", "} else {", f"  {fill}", "}"]
 
 
 def fill_function(message, struct):
-    out = [f"void Fill([[maybe_unused]] Filler& f, [[maybe_unused]] int16_t version,",
+    out = ["void Fill([[maybe_unused]] Filler& f, [[maybe_unused]] int16_t version,",
            f"          [[maybe_unused]] {qualified(message, struct)}& m) {{"]
     for field in struct.fields:
         here = field.versions.within(struct.versions)

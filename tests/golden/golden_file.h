@@ -12,7 +12,7 @@ namespace garam::kafka {
 struct GoldenCase {
   std::string message;  // For example ProduceRequest.
   int16_t version;
-  std::string name;  // default, bare, empty, null, full or tagged.
+  std::string name;  // default, fresh, bare, empty, null, full or tagged.
   Bytes bytes;
 
   std::string ToString() const { return message + " v" + std::to_string(version) + " " + name; }

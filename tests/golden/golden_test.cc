@@ -42,7 +42,7 @@ TEST(GoldenTest, CoversEveryCaseOfEveryVersionOfEveryMessage) {
     seen[{golden.message, golden.version}].insert(golden.name);
   for (const MessageOps& ops : AllMessages()) {
     for (int16_t version = ops.min_version; version <= ops.max_version; ++version) {
-      std::set<std::string> wanted = {"default", "bare", "empty", "null", "full"};
+      std::set<std::string> wanted = {"default", "fresh", "bare", "empty", "null", "full"};
       if (version >= ops.first_flexible_version) wanted.insert("tagged");
       const std::pair key(std::string(ops.name), version);
       EXPECT_EQ(seen[key], wanted) << ops.name << " v" << version;

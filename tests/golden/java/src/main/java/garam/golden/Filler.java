@@ -25,6 +25,8 @@ final class Filler {
   enum Mode {
     /** A fresh message. */
     DEFAULT,
+    /** Arrays of structs with one fresh element, all the way down; else untouched. */
+    FRESH,
     /** No elements, no characters; null nowhere. */
     BARE,
     /** Arrays of structs with one element, other arrays with none, no characters; null nowhere. */
@@ -52,6 +54,7 @@ final class Filler {
       if (Modifier.isStatic(field.getModifiers())) continue;
       Type type = typeOf(schema, field.getName());
       if (type == null) continue;
+      if (mode == Mode.FRESH && !holdsStructs(type)) continue;
       field.setAccessible(true);
       field.set(message, value(type, field, field.get(message)));
     }
@@ -59,6 +62,10 @@ final class Filler {
       message.unknownTaggedFields().add(new RawTaggedField(1000, new byte[] {7, 8, 9}));
       message.unknownTaggedFields().add(new RawTaggedField(70000, new byte[0]));
     }
+  }
+
+  private static boolean holdsStructs(Type type) {
+    return (type.isArray() ? type.arrayElementType().get() : type) instanceof Schema;
   }
 
   /** The type of a field in that version, or null. */
@@ -114,7 +121,7 @@ final class Filler {
   private int elements(boolean structs) {
     return switch (mode) {
       case DEFAULT, BARE -> 0;
-      case EMPTY -> structs ? 1 : 0;
+      case EMPTY, FRESH -> structs ? 1 : 0;
       case NULL -> 1;
       case FULL, TAGGED -> 2;
     };
