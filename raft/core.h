@@ -140,12 +140,13 @@ class Core {
   // core.cc
   void Send(NodeId to, Message message);
   void SetHardState(HardState state);
-  void NoteRole();
+  RoleChange CurrentRole() const { return {role_, term(), leader_}; }
   void MoveCommit(LogIndex to, MonoTime now);
-  absl::Status AppendToLog(LogEntry entry);
+  void AppendToLog(LogEntry entry);
   void TruncateLog(LogIndex from);
   void RebuildProgress(MonoTime now);
-  void AfterLogMoved(bool durable_moved, MonoTime now);
+  void AfterLogMoved(MonoTime now);
+  bool QuorumAmong(NodeState worst) const;
 
   // election.cc
   void StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now);
@@ -176,17 +177,22 @@ class Core {
   void SendToAll(MonoTime now);
   void MaybeCommit(MonoTime now);
   void CheckQuorum(MonoTime now);
-  void MaybeFinishTransfer(NodeId node, const Progress& peer);
+  void MaybeFinishTransfer();
+  void Nudge(NodeId node, MonoTime now);
+  void Hold(Progress& peer, Duration wait, MonoTime now);
+  bool NeedsCommitNotice(NodeId node, const Progress& peer) const;
   void TickLeader(MonoTime now);
-  bool Outstanding(const Progress& peer) const;
+  bool Outstanding(NodeId node, const Progress& peer) const;
   std::optional<MonoTime> LeaderDeadline() const;
-  bool QuorumReachable() const;
 
   // following.cc
   void StepAppend(NodeId from, Append message, MonoTime now);
+  bool IsSound(const Append& message) const;
+  bool AgreesAt(LogIndex prev_index, Term prev_term) const;
   bool TakeEntries(Append& message);
   void Reject(NodeId to, const Append& message);
-  void Acknowledge();
+  void Acknowledge(bool always);
+  void HeardLeader(MonoTime now);
 
   CoreOptions options_;
   Random& random_;
@@ -206,8 +212,7 @@ class Core {
   std::optional<MonoTime> election_at_;
   bool election_staggered_ = false;  // How election_at_ was armed, to arm it again after a pause.
   bool pause_credited_ = false;      // The last deadline passed in our own pause: once in a row.
-  bool candidate_transfer_ = false;
-  uint64_t candidate_version_ = 0;  // Our own vote counts when this version is durable.
+  uint64_t candidate_version_ = 0;   // Our own vote counts when this version is durable.
   std::set<NodeId> votes_;
   std::set<NodeId> refusals_;
 
@@ -224,7 +229,6 @@ class Core {
   // Following.
   LogIndex verified_;  // Up to here our log agrees with the leader of this term.
   uint32_t session_ = 0;
-  bool owes_reply_ = false;  // An append waits for its stage.
   LogIndex replied_written_;
   LogIndex replied_durable_;
 

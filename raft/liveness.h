@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "common/clock.h"
@@ -40,7 +41,7 @@ class Liveness {
  public:
   explicit Liveness(Timing timing) : timing_(timing) {}
 
-  // A peer to be watched. It starts as suspect-without-an-event: nothing is known of it yet.
+  // A peer to be watched, and probed at once. It starts as suspect, without an event.
   void Add(NodeId node, MonoTime now);
   void Remove(NodeId node);
 
@@ -48,7 +49,8 @@ class Liveness {
   // Any stream of the pair, of either plane and either direction, by a name of the owner's choice.
   void StreamOpened(NodeId node, uint64_t stream, MonoTime now);
   void StreamClosed(NodeId node, uint64_t stream, MonoTime now);
-  void HandshakeDone(NodeId node, Incarnation incarnation, StartId start_id, MonoTime now);
+  // Either side's. Who the incarnation is, is the owner's to check before.
+  void HandshakeDone(NodeId node, StartId start_id, MonoTime now);
   void HandshakeRefused(NodeId node, MonoTime now);
   void HandshakeTimedOut(NodeId node, MonoTime now);
   void Tick(MonoTime now);
@@ -67,18 +69,17 @@ class Liveness {
   struct Peer {
     NodeState state = NodeState::kSuspect;
     std::optional<StartId> start_id;
-    Incarnation incarnation;
-    std::map<uint64_t, bool> streams;
-    MonoTime last_heard;
+    std::optional<StartId> previous_start_id;  // Its last words may still come in.
+    std::set<uint64_t> streams;
     std::optional<MonoTime> silence_at;  // Becomes suspect then.
+    bool pause_credited = false;         // Since it was last heard.
     bool probing = false;
-    std::optional<MonoTime> probe_until;  // No answer by then: down, if still all closed.
+    std::optional<MonoTime> probe_at;  // Probing: no answer by then. Down: asks again then.
   };
 
   void Heard(NodeId node, Peer& peer, StartId start_id, MonoTime now);
   void Probe(NodeId node, Peer& peer, MonoTime now);
-  void ProbeFailed(NodeId node, Peer& peer);
-  void SetState(NodeId node, Peer& peer, NodeState state);
+  void ProbeFailed(NodeId node, MonoTime now);
 
   Timing timing_;
   std::map<NodeId, Peer> peers_;

@@ -25,6 +25,7 @@ struct Progress {
   LogIndex commit;  // What the follower said it knows.
   LogIndex next{1};
   bool rejected = false;  // Probing after a reject: with empty appends.
+  LogIndex probe_prev;    // prev_index of the latest probe.
   bool awaiting = false;  // A probe is on its way.
   bool reading = false;   // Its entries are being read from the disk.
   LogIndex told_commit;   // The highest commit sent such that the follower can take it over.

@@ -33,6 +33,8 @@ struct Timing {
   Duration heartbeat = Millis(100);
   Duration suspect_after = Millis(400);
   Duration handshake_wait = Millis(100);
+  // A node that is down is asked again so often.
+  Duration reprobe = Millis(500);
   // The normal election timeout is `election` + a random part of `election_jitter`.
   Duration election = Millis(400);
   Duration election_jitter = Millis(200);

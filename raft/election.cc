@@ -1,0 +1,311 @@
+// How a core comes to lead, and how it lets another: Raft thesis 3.4, 9.6 (pre-vote), 3.10
+// (transfer), and D17's staggered candidates.
+#include <algorithm>
+#include <utility>
+
+#include "common/status.h"
+#include "raft/core.h"
+#include "raft/digest.h"
+
+namespace garam::raft {
+
+bool Core::MayStand() const {
+  return options_.standing == Standing::kFull &&
+         configuration().MayStand(self(), options_.incarnation);
+}
+
+// A learner may be asked before it knows that it was promoted (pitfall 13), so membership as far as
+// we know it does not matter; but a blank replica, and one whose place belongs to another
+// incarnation of this node, have forgotten what they promised (pitfall 16).
+bool Core::MayVote() const {
+  if (options_.standing == Standing::kNone || configuration().empty()) return false;
+  return configuration().Contains(self(), options_.incarnation) ||
+         !configuration().Find(self()).has_value();
+}
+
+bool Core::LeaderSticks(NodeId candidate) const {
+  if (is_leader()) return QuorumAmong(NodeState::kUp);
+  return leader_ != kNoNode && leader_ != candidate && StateOf(leader_) == NodeState::kUp;
+}
+
+bool Core::LogIsUpToDate(const VoteRequest& request) const {
+  const Term own = log_.last_term();
+  return request.last_term > own ||
+         (request.last_term == own && request.last_index >= last_index());
+}
+
+void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now) {
+  auto refuse = [&] {
+    Send(from, VoteReply{term(), request.pre, false});
+    // Whoever asks its leader for a vote does not know of it.
+    if (is_leader()) Nudge(from, now);
+  };
+  if (!request.transfer && request.term >= term() && LeaderSticks(from)) return refuse();
+  if (request.pre) {
+    if (request.term <= term() || !MayVote() || !LogIsUpToDate(request)) return refuse();
+    Send(from, VoteReply{request.term, true, true});
+    return;
+  }
+  if (request.term < term()) return refuse();
+  const std::optional<MonoTime> own_turn = election_at_;
+  if (request.term > term()) BecomeFollower(request.term, kNoNode, now);
+  const bool free_to_vote =
+      hard_state_.voted_for == kNoNode ||
+      (hard_state_.voted_for == from && hard_state_.voted_incarnation == request.incarnation);
+  if (role_ != Role::kFollower || leader_ != kNoNode || !free_to_vote || !MayVote() ||
+      !LogIsUpToDate(request)) {
+    // Its term is new, but its log is not good enough: our own turn must not be put off for it.
+    if (role_ == Role::kFollower && own_turn && election_at_) {
+      election_at_ = std::min(*election_at_, *own_turn);
+    }
+    return refuse();
+  }
+  SetHardState({term(), from, request.incarnation});
+  Send(from, VoteReply{term(), false, true});
+  ArmElection(options_.timing.election, options_.timing.election_jitter, now);
+}
+
+void Core::StepVoteReply(NodeId from, const VoteReply& reply, MonoTime now) {
+  const Term asked = role_ == Role::kPreCandidate ? term() + 1 : term();
+  if (!reply.granted && reply.term > term()) return BecomeFollower(reply.term, kNoNode, now);
+  if (role_ != (reply.pre ? Role::kPreCandidate : Role::kCandidate)) return;
+  if (reply.granted) {
+    if (reply.term == asked) votes_.insert(from);
+  } else if (reply.pre || reply.term == asked) {
+    refusals_.insert(from);
+  }
+  CountVotes(now);
+}
+
+void Core::StepTimeoutNow(NodeId from, const TimeoutNow& message, MonoTime now) {
+  if (message.term < term()) return;
+  if (message.term > term()) BecomeFollower(message.term, kNoNode, now);
+  if (role_ != Role::kFollower || (leader_ != kNoNode && leader_ != from) || !MayStand()) return;
+  StartElection(/*pre=*/false, /*transfer=*/true, now);
+}
+
+void Core::BecomeFollower(Term new_term, NodeId leader, MonoTime now) {
+  if (new_term > term()) {
+    SetHardState({new_term, kNoNode, Incarnation(0)});
+    verified_ = LogIndex(0);
+    session_ = 0;
+    replied_written_ = replied_durable_ = LogIndex(0);
+  }
+  role_ = Role::kFollower;
+  leader_ = leader;
+  votes_.clear();
+  refusals_.clear();
+  progress_.clear();
+  reads_.clear();
+  uncommitted_bytes_ = 0;
+  transferee_ = kNoNode;
+  transfer_until_.reset();
+  quorum_lost_at_.reset();
+  if (leader != kNoNode) {
+    HeardLeader(now);
+  } else {
+    ArmElection(options_.timing.election, options_.timing.election_jitter, now);
+  }
+}
+
+void Core::StartElection(bool pre, bool transfer, MonoTime now) {
+  const Timing& timing = options_.timing;
+  leader_ = kNoNode;
+  votes_.clear();
+  refusals_.clear();
+  if (!MayStand() || !QuorumAmong(NodeState::kSuspect)) {
+    role_ = Role::kFollower;
+    return ArmElection(timing.election, timing.election_jitter, now);
+  }
+  if (pre) {
+    role_ = Role::kPreCandidate;
+    votes_.insert(self());
+    ArmElection(timing.prevote_retry, timing.prevote_retry_jitter, now);
+  } else {
+    role_ = Role::kCandidate;
+    SetHardState({term() + 1, self(), options_.incarnation});
+    candidate_version_ = hard_state_version_;
+    verified_ = LogIndex(0);
+    session_ = 0;
+    replied_written_ = replied_durable_ = LogIndex(0);
+    ArmElection(timing.election, timing.election_jitter, now);
+  }
+  const VoteRequest request{pre ? term() + 1 : term(), pre,          transfer,
+                            options_.incarnation,      last_index(), log_.last_term()};
+  for (NodeId voter : configuration().VoterNodes()) {
+    if (voter != self() && StateOf(voter) != NodeState::kDown) Send(voter, request);
+  }
+  CountVotes(now);
+}
+
+void Core::CountVotes(MonoTime now) {
+  if (role_ == Role::kCandidate && durable_version_ >= candidate_version_) votes_.insert(self());
+  switch (configuration().Count(votes_, refusals_)) {
+    case VoteResult::kPending:
+      return;
+    case VoteResult::kWon:
+      if (role_ == Role::kPreCandidate) {
+        StartElection(/*pre=*/false, /*transfer=*/false, now);
+      } else {
+        BecomeLeader(now);
+      }
+      return;
+    case VoteResult::kLost:
+      role_ = Role::kFollower;  // Until the timer that is armed asks again.
+      return;
+  }
+}
+
+void Core::BecomeLeader(MonoTime now) {
+  role_ = Role::kLeader;
+  leader_ = self();
+  election_at_.reset();
+  pause_credited_ = false;
+  uncommitted_bytes_ = 0;
+  for (LogIndex index = commit_ + 1; index <= last_index(); ++index) {
+    if (tail().Has(index)) uncommitted_bytes_ += tail().At(index).bytes.size();
+  }
+  progress_.clear();
+  commit_moved_at_ = now;
+  RebuildProgress(now);
+  // Only an entry of our own term can commit what came before it (pitfall 1).
+  AppendToLog({last_index() + 1, term(), EntryKind::kNoop, Bytes()});
+  term_start_ = last_index();
+  CheckQuorum(now);
+  SendToAll(now);
+}
+
+void Core::Campaign(MonoTime now) {
+  if (is_leader() || !MayStand()) return;
+  StartElection(/*pre=*/true, /*transfer=*/false, now);
+}
+
+absl::Status Core::Transfer(NodeId target, MonoTime now) {
+  if (!is_leader()) return MakeError(Errc::kNotLeader, "only the leader can hand over");
+  if (target == self()) return absl::OkStatus();
+  if (target == kNoNode) target = BestSuccessor();
+  const std::optional<Member> member = configuration().Find(target);
+  if (!member || !configuration().MayStand(target, member->incarnation)) {
+    return MakeError(Errc::kInvalidRequest, "no voter to hand the leadership to");
+  }
+  transferee_ = target;
+  timeout_now_sent_ = false;
+  transfer_until_ = now + options_.timing.election;
+  MaybeFinishTransfer();
+  return absl::OkStatus();
+}
+
+void Core::StepDown(MonoTime now) {
+  if (!is_leader()) return;
+  const NodeId successor = BestSuccessor();
+  if (successor != kNoNode) Send(successor, TimeoutNow{term()});
+  BecomeFollower(term(), kNoNode, now);
+}
+
+// The reachable voter whose log is longest.
+NodeId Core::BestSuccessor() const {
+  NodeId best = kNoNode;
+  std::pair<LogIndex, LogIndex> most;
+  for (const auto& [node, peer] : progress_) {
+    const std::optional<Member> member = configuration().Find(node);
+    if (!member || !configuration().MayStand(node, member->incarnation)) continue;
+    if (StateOf(node) != NodeState::kUp) continue;
+    const std::pair<LogIndex, LogIndex> has{peer.written, peer.durable};
+    if (best == kNoNode || has > most) {
+      best = node;
+      most = has;
+    }
+  }
+  return best;
+}
+
+void Core::NodeUp(NodeId node, MonoTime now) {
+  nodes_.erase(node);
+  if (is_leader()) {
+    CheckQuorum(now);
+    Nudge(node, now);
+  } else if (role_ == Role::kFollower && leader_ == node) {
+    election_at_.reset();
+  }
+}
+
+void Core::NodeSuspect(NodeId node, MonoTime now) {
+  nodes_[node] = NodeState::kSuspect;
+  if (is_leader()) {
+    CheckQuorum(now);
+  } else if (role_ == Role::kFollower && leader_ == node) {
+    ArmElection(options_.timing.election, options_.timing.election_jitter, now);
+  }
+}
+
+void Core::NodeDown(NodeId node, MonoTime now) {
+  nodes_[node] = NodeState::kDown;
+  if (is_leader()) {
+    CheckQuorum(now);
+  } else if (leader_ == node) {
+    ForgetLeader(now);
+  } else if (role_ == Role::kFollower && leader_ == kNoNode && configuration().IsVoter(node)) {
+    ForgetLeader(now);  // It may have led before we knew of it.
+  }
+}
+
+void Core::LeaderLost(NodeId node, Term lost_term, MonoTime now) {
+  if (!is_leader() && leader_ == node && term() <= lost_term) ForgetLeader(now);
+}
+
+void Core::ForgetLeader(MonoTime now) {
+  leader_ = kNoNode;
+  const std::optional<MonoTime> before = election_at_;
+  ArmStaggered(now);
+  if (before && election_at_) election_at_ = std::min(*before, *election_at_);
+}
+
+void Core::ArmElection(Duration base, Duration jitter, MonoTime now) {
+  election_at_.reset();
+  if (!MayStand()) return;
+  election_staggered_ = false;
+  election_at_ = now + base + RandomUpTo(jitter);
+}
+
+void Core::ArmStaggered(MonoTime now) {
+  election_at_.reset();
+  if (!MayStand()) return;
+  election_staggered_ = true;
+  election_at_ =
+      now + Rank() * options_.timing.stagger + RandomUpTo(options_.timing.stagger_jitter);
+}
+
+// The place of this node among the voters that are not down: each group has an order of its own, so
+// that the groups of a dead leader spread over the survivors, one candidate at a time (pitfall 33).
+int64_t Core::Rank() const {
+  auto order = [this](NodeId node) {
+    const auto bits = static_cast<uint64_t>(static_cast<uint32_t>(node.value()));
+    return std::pair(node != options_.preferred, Mix64(Mix64(group().value()) ^ bits));
+  };
+  int64_t rank = 0;
+  for (NodeId voter : configuration().VoterNodes()) {
+    if (StateOf(voter) != NodeState::kDown && order(voter) < order(self())) ++rank;
+  }
+  return rank;
+}
+
+Duration Core::RandomUpTo(Duration bound) {
+  if (bound <= Duration::zero()) return Duration::zero();
+  return Duration(static_cast<Duration::rep>(random_.Below(static_cast<uint64_t>(bound.count()))));
+}
+
+void Core::TickElection(MonoTime now) {
+  if (!election_at_ || now < *election_at_) return;
+  const Timing& timing = options_.timing;
+  const bool alone = configuration().VoterNodes().size() == 1;
+  // Late by that much, it was we who slept: what the leader said meanwhile may still be unread.
+  if (now - *election_at_ > timing.own_pause && !pause_credited_ && !alone) {
+    pause_credited_ = true;
+    if (election_staggered_) return ArmStaggered(now);
+    return ArmElection(timing.election, timing.election_jitter, now);
+  }
+  pause_credited_ = false;
+  StartElection(/*pre=*/true, /*transfer=*/false, now);
+}
+
+}  // namespace garam::raft

@@ -1,0 +1,116 @@
+// What a follower does with appends: Raft thesis 3.5, with acknowledgements by stage (D3).
+#include <algorithm>
+#include <utility>
+
+#include "raft/core.h"
+
+namespace garam::raft {
+
+void Core::StepAppend(NodeId from, Append message, MonoTime now) {
+  if (message.term < term()) {
+    // Answered, so that a leader of the past learns of the present (pitfall 31).
+    AppendReply reply;
+    reply.term = term();
+    reply.session = message.session;
+    reply.rejected = true;
+    reply.prev_index = message.prev_index;
+    return Send(from, reply);
+  }
+  if (!IsSound(message)) return;
+  if (message.term == term() && leader_ != kNoNode && leader_ != from) return;
+  if (message.term > term() || role_ != Role::kFollower) {
+    BecomeFollower(message.term, from, now);
+  } else {
+    leader_ = from;
+    HeardLeader(now);
+  }
+  if (message.session < session_) return;  // Sent before the leader started over with us.
+  if (message.session > session_) {
+    session_ = message.session;
+    replied_written_ = replied_durable_ = LogIndex(0);
+  }
+  if (!AgreesAt(message.prev_index, message.prev_term)) return Reject(from, message);
+  const LogIndex last = message.prev_index + static_cast<int64_t>(message.entries.size());
+  const LogIndex commit = std::min(message.commit, last);  // Pitfall 5.
+  const bool took = TakeEntries(message);
+  // Pitfall 4: what this leader has shown to agree, never simply what we have.
+  verified_ = std::max(verified_, last);
+  MoveCommit(commit, now);
+  // New entries are answered when they are written or durable; anything else at once.
+  Acknowledge(/*always=*/!took);
+}
+
+void Core::HeardLeader(MonoTime now) {
+  pause_credited_ = false;
+  if (StateOf(leader_) == NodeState::kUp) {
+    election_at_.reset();
+  } else {
+    ArmElection(options_.timing.election, options_.timing.election_jitter, now);
+  }
+}
+
+bool Core::IsSound(const Append& message) const {
+  Term before = message.prev_term;
+  LogIndex expected = message.prev_index + 1;
+  for (const LogEntry& entry : message.entries) {
+    if (entry.index != expected || entry.term < before || entry.term > message.term) return false;
+    if (entry.kind == EntryKind::kConfiguration &&
+        !Configuration::Decode(entry.bytes.view()).ok()) {
+      return false;
+    }
+    before = entry.term;
+    ++expected;
+  }
+  return message.prev_index >= LogIndex(0);
+}
+
+// What is committed agrees with every leader that can be, whether we still have it or not.
+bool Core::AgreesAt(LogIndex prev_index, Term prev_term) const {
+  return prev_index <= commit_ || log_.TermAt(prev_index) == prev_term;
+}
+
+// Appends what the log lacks; says whether there was any.
+bool Core::TakeEntries(Append& message) {
+  bool took = false;
+  for (LogEntry& entry : message.entries) {
+    if (entry.index <= commit_) continue;
+    if (entry.index <= last_index()) {
+      if (log_.TermAt(entry.index) == entry.term) continue;
+      TruncateLog(entry.index);  // Pitfall 7: at the first real conflict only.
+    }
+    AppendToLog(std::move(entry));
+    took = true;
+  }
+  return took;
+}
+
+void Core::Reject(NodeId to, const Append& message) {
+  AppendReply reply;
+  reply.term = term();
+  reply.session = session_;
+  reply.rejected = true;
+  reply.commit = commit_;
+  reply.prev_index = message.prev_index;
+  reply.hint_index = std::max(commit_, log_.LastAtOrBelow(message.prev_index, message.prev_term));
+  reply.hint_term = log_.terms().TermAt(reply.hint_index);
+  Send(to, reply);
+}
+
+void Core::Acknowledge(bool always) {
+  if (role_ != Role::kFollower || leader_ == kNoNode || session_ == 0) return;
+  const LogIndex written = std::min(log_.written_index(), verified_);
+  const LogIndex durable = std::min(log_.durable_index(), verified_);
+  const bool stage_moved = options_.stage == Stage::kWritten && written > replied_written_;
+  if (!always && !stage_moved && durable <= replied_durable_) return;
+  replied_written_ = written;
+  replied_durable_ = durable;
+  AppendReply reply;
+  reply.term = term();
+  reply.session = session_;
+  reply.written = written;
+  reply.durable = durable;
+  reply.commit = commit_;
+  Send(leader_, reply);
+}
+
+}  // namespace garam::raft
