@@ -21,48 +21,48 @@
 namespace garam {
 
 struct HostPort {
-  std::string host;  // Empty: every address of the machine.
+  std::string host{};  // Empty: every address of the machine.
   uint16_t port = 0;
   std::string ToString() const;
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
 struct Listener {
-  std::string name;
-  HostPort address;
+  std::string name{};
+  HostPort address{};
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
 // One entry of controller.quorum.voters.
 struct VoterAddress {
-  NodeId node;
-  HostPort address;
+  NodeId node{};
+  HostPort address{};
   friend bool operator==(const VoterAddress&, const VoterAddress&) = default;
 };
 
 struct BrokerConfig {
   NodeId node_id{1};
-  std::string data_dir;  // The first of log.dirs.
-  std::optional<std::string> rack;
+  std::string data_dir{};  // The first of log.dirs.
+  std::optional<std::string> rack{};
 
   // Kafka listeners, and where clients are told to find each: same names, same order.
-  std::vector<Listener> listeners;
-  std::vector<Listener> advertised_listeners;
+  std::vector<Listener> listeners{};
+  std::vector<Listener> advertised_listeners{};
 
   // The gRPC plane: where to listen (unset: this is a cluster of one), and what to tell peers.
-  std::optional<HostPort> control_listener;
-  HostPort control_address;
-  uint16_t stream_port = 0;               // 0: any free port; peers learn it in the handshake.
-  std::optional<HostPort> http_listener;  // Unset: no metrics and health endpoint.
-  std::vector<VoterAddress> voters;       // Empty: form a cluster of one.
+  std::optional<HostPort> control_listener{};
+  HostPort control_address{};
+  uint16_t stream_port = 0;                 // 0: any free port; peers learn it in the handshake.
+  std::optional<HostPort> http_listener{};  // Unset: no metrics and health endpoint.
+  std::vector<VoterAddress> voters{};       // Empty: form a cluster of one.
 
   // Topics.
   int32_t num_partitions = 1;
-  std::optional<int32_t> default_replication_factor;  // Unset: min(3, brokers).
+  std::optional<int32_t> default_replication_factor{};  // Unset: min(3, brokers).
   bool auto_create_topics = true;
   bool delete_topic_enable = true;
   // Broker-level values of topic settings, by the topic's key; only what was set explicitly.
-  std::map<std::string, std::string> topic_defaults;
+  std::map<std::string, std::string> topic_defaults{};
 
   Duration replica_lag_time_max = Millis(30000);
 
@@ -77,7 +77,7 @@ struct BrokerConfig {
   int32_t socket_listen_backlog = 50;
   int32_t socket_send_buffer_bytes = 102400;
   int32_t socket_receive_buffer_bytes = 102400;
-  std::optional<int64_t> queued_max_request_bytes;  // Unset: a share of the memory budget.
+  std::optional<int64_t> queued_max_request_bytes{};  // Unset: a share of the memory budget.
   int64_t memory_budget_bytes = 0;
 
   // Timings between brokers (D17).
@@ -99,16 +99,16 @@ struct MachineFacts {
 };
 
 struct ConfigSources {
-  std::string file_name;  // For messages.
-  std::string file_text;  // server.properties; empty when there is none.
-  std::vector<std::pair<std::string, std::string>> environment;  // All of it; others are ignored.
-  std::vector<std::string> sets;                                 // --set key=value
-  MachineFacts machine;
+  std::string file_name{};  // For messages.
+  std::string file_text{};  // server.properties; empty when there is none.
+  std::vector<std::pair<std::string, std::string>> environment{};  // All of it; others are ignored.
+  std::vector<std::string> sets{};                                 // --set key=value
+  MachineFacts machine{};
 };
 
 struct LoadedConfig {
-  BrokerConfig config;
-  std::vector<std::string> notes;  // One line each for the log: keys that mean nothing here, …
+  BrokerConfig config{};
+  std::vector<std::string> notes{};  // One line each for the log: keys that mean nothing here, …
 };
 
 // kInvalidConfig with one line that names the key, where it was set and what to do.

@@ -16,8 +16,8 @@
 namespace garam {
 
 struct ParsedTopicConfig {
-  TopicConfig config;
-  std::vector<EffectiveConfig> effective;  // Every key, by name, with where its value comes from.
+  TopicConfig config{};
+  std::vector<EffectiveConfig> effective{};  // Every key, by name, with where its value comes from.
 };
 
 // Checks `given` (a topic's own settings) and puts it over `defaults` (BrokerConfig's

@@ -29,23 +29,23 @@ namespace garam {
 // One replica assignment that a client chose itself.
 struct ManualAssignment {
   int32_t partition = 0;
-  std::vector<NodeId> replicas;
+  std::vector<NodeId> replicas{};
   friend bool operator==(const ManualAssignment&, const ManualAssignment&) = default;
 };
 
 struct ConfigEntry {
-  std::string name;
-  std::optional<std::string> value;
+  std::string name{};
+  std::optional<std::string> value{};
   friend bool operator==(const ConfigEntry&, const ConfigEntry&) = default;
 };
 
 // A topic that somebody wants created.
 struct TopicSpec {
-  std::string name;
-  int32_t num_partitions = -1;                // -1: the broker's num.partitions.
-  int32_t replication_factor = -1;            // -1: default.replication.factor, or min(3, brokers).
-  std::vector<ManualAssignment> assignments;  // Not empty: the two above must be -1.
-  std::vector<ConfigEntry> configs;
+  std::string name{};
+  int32_t num_partitions = -1;      // -1: the broker's num.partitions.
+  int32_t replication_factor = -1;  // -1: default.replication.factor, or min(3, brokers).
+  std::vector<ManualAssignment> assignments{};  // Not empty: the two above must be -1.
+  std::vector<ConfigEntry> configs{};
   friend bool operator==(const TopicSpec&, const TopicSpec&) = default;
 };
 
@@ -60,8 +60,8 @@ enum class ConfigSource : int8_t {
 };
 
 struct EffectiveConfig {
-  std::string name;
-  std::optional<std::string> value;
+  std::string name{};
+  std::optional<std::string> value{};
   ConfigSource source = ConfigSource::kDefault;
   bool read_only = false;
   bool sensitive = false;
@@ -69,18 +69,18 @@ struct EffectiveConfig {
 };
 
 struct CreatedTopic {
-  std::string name;
-  TopicId id;  // Zero after validate_only.
+  std::string name{};
+  TopicId id{};  // Zero after validate_only.
   int32_t num_partitions = 0;
   int32_t replication_factor = 0;
-  std::vector<EffectiveConfig> configs;  // All of them, by name.
+  std::vector<EffectiveConfig> configs{};  // All of them, by name.
   friend bool operator==(const CreatedTopic&, const CreatedTopic&) = default;
 };
 
 // What the controller takes from its own configuration.
 struct ControllerDefaults {
   int32_t num_partitions = 1;
-  std::optional<int32_t> replication_factor;  // Unset: min(3, brokers) (D4).
+  std::optional<int32_t> replication_factor{};  // Unset: min(3, brokers) (D4).
   int32_t partitions_per_request_max = 10000;
   int64_t partitions_per_cluster_max = 200000;
   bool delete_topic_enable = true;
@@ -92,15 +92,15 @@ struct ControllerDefaults {
 };
 
 struct PlannedTopic {
-  CreatedTopic topic;
-  std::string command;  // For group 0's log; empty when only validated.
-  std::string warning;  // One line for the log; empty when all is well.
+  CreatedTopic topic{};
+  std::string command{};  // For group 0's log; empty when only validated.
+  std::string warning{};  // One line for the log; empty when all is well.
 };
 
 struct CreateTopicsPlan {
-  std::vector<absl::StatusOr<PlannedTopic>> topics;  // One for each spec, in order.
+  std::vector<absl::StatusOr<PlannedTopic>> topics{};  // One for each spec, in order.
   // The image once these commands are applied.
-  std::shared_ptr<const MetadataImage> after;
+  std::shared_ptr<const MetadataImage> after{};
 };
 
 CreateTopicsPlan PlanCreateTopics(const std::shared_ptr<const MetadataImage>& image,

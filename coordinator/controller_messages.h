@@ -19,30 +19,30 @@
 namespace garam {
 
 struct CreateTopicsRequest {
-  std::vector<TopicSpec> topics;
+  std::vector<TopicSpec> topics{};
   bool validate_only = false;
 };
 struct DeleteTopicsRequest {
-  std::vector<TopicId> topics;
+  std::vector<TopicId> topics{};
 };
 struct RegisterBrokerRequest {
-  std::string cluster_id;
-  BrokerImage broker;
+  std::string cluster_id{};
+  BrokerImage broker{};
 };
 using ControllerRequest =
     std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest>;
 
 // An answer to one of the requests above; `topics` or `statuses` has one item for each asked.
 struct CreateTopicsReply {
-  LogIndex index;
-  std::vector<absl::StatusOr<CreatedTopic>> topics;
+  LogIndex index{};
+  std::vector<absl::StatusOr<CreatedTopic>> topics{};
 };
 struct DeleteTopicsReply {
-  LogIndex index;
-  std::vector<absl::Status> statuses;
+  LogIndex index{};
+  std::vector<absl::Status> statuses{};
 };
 struct RegisterBrokerReply {
-  LogIndex index;
+  LogIndex index{};
 };
 using ControllerReply = std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply>;
 

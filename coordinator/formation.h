@@ -66,7 +66,7 @@ class Formation {
             std::optional<FormationProposal> stored, Random& random);
 
   void Start();
-  // A new round of questions, while no outcome stands.
+  // Asks again whom it is not asking already, while no outcome stands.
   void Tick();
   void OnStatus(NodeId node, const absl::StatusOr<FormationStatus>& status);
   // The proposal of the last Store is on stable storage, or could not be put there (then this node
@@ -88,26 +88,29 @@ class Formation {
   enum class Standing { kNamed, kOtherIncarnation, kNotNamed };
   Standing StandingIn(const FormationProposal& proposal) const;
 
-  void BeginRound();
-  void EndRound();
+  void AskAll();
+  void Decide();
   void Propose();
   void Take(FormationProposal proposal);
   void Finish(absl::Status refusal);
+  void AnswerOffers(const absl::Status& status);
   absl::Status StaysOut(const FormationProposal& proposal) const;
-  std::string Missing() const;
+  std::string WaitingFor() const;
+  void Say(std::string line);
 
   const NodeIdentity self_;
   const std::string control_address_;
-  std::vector<Listed> listed_;  // By node id.
+  std::map<NodeId, std::string> listed_;  // With this node.
   std::optional<FormationProposal> held_;
   Random& random_;
 
   Phase phase_ = Phase::kAsking;
   bool proposer_ = false;  // The proposal being stored is this node's own.
-  std::optional<FormationProposal> storing_;
+  FormationProposal storing_;
   std::vector<OfferDone> offers_;              // Waiting for the store.
-  std::set<NodeId> unanswered_;                // Of this round.
-  std::map<NodeId, FormationStatus> answers_;  // Of this round.
+  std::set<NodeId> asked_;                     // No answer yet.
+  std::set<NodeId> heard_;                     // Answered or failed at least once.
+  std::map<NodeId, FormationStatus> answers_;  // The latest; none from who failed since.
   std::string said_;                           // The last Note, so as not to repeat it.
   std::vector<Action> actions_;
 };

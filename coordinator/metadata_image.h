@@ -39,18 +39,18 @@ inline constexpr uint32_t kMetadataFormatMax = 1;
 
 // Where a broker's Kafka listener can be reached by clients.
 struct BrokerEndpoint {
-  std::string listener;
-  std::string host;
+  std::string listener{};
+  std::string host{};
   uint16_t port = 0;
   friend bool operator==(const BrokerEndpoint&, const BrokerEndpoint&) = default;
 };
 
 struct BrokerImage {
-  NodeId node;
-  Incarnation incarnation;
-  std::vector<BrokerEndpoint> endpoints;  // Never empty.
-  std::optional<std::string> rack;
-  std::string control_address;  // host:port of the gRPC plane.
+  NodeId node{};
+  Incarnation incarnation{};
+  std::vector<BrokerEndpoint> endpoints{};  // Never empty.
+  std::optional<std::string> rack{};
+  std::string control_address{};  // host:port of the gRPC plane.
   uint16_t stream_port = 0;
   uint32_t format_min = kMetadataFormatMin;
   uint32_t format_max = kMetadataFormatMax;
@@ -63,22 +63,22 @@ struct BrokerImage {
 };
 
 struct ReplicaImage {
-  NodeId node;
+  NodeId node{};
   Incarnation incarnation;  // Who may start as a voter of this replica (D18).
   friend bool operator==(const ReplicaImage&, const ReplicaImage&) = default;
 };
 
 struct PartitionImage {
-  GroupId group;
-  std::vector<ReplicaImage> replicas;  // The first one is the preferred leader.
+  GroupId group{};
+  std::vector<ReplicaImage> replicas{};  // The first one is the preferred leader.
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 
 struct TopicImage {
-  std::string name;
-  TopicId id;
-  std::vector<PartitionImage> partitions;
-  std::map<std::string, std::string> configs;  // As given at creation; defaults are not in it.
+  std::string name{};
+  TopicId id{};
+  std::vector<PartitionImage> partitions{};
+  std::map<std::string, std::string> configs{};  // As given at creation; defaults are not in it.
 
   bool internal() const;  // __consumer_offsets and __transaction_state.
   friend bool operator==(const TopicImage&, const TopicImage&) = default;
@@ -86,7 +86,7 @@ struct TopicImage {
 
 // Which partition a Raft group is.
 struct GroupPlace {
-  std::shared_ptr<const TopicImage> topic;
+  std::shared_ptr<const TopicImage> topic{};
   int32_t partition = 0;
 };
 
@@ -94,10 +94,10 @@ class MetadataImage {
  public:
   // What one committed command did.
   struct Applied {
-    std::shared_ptr<const MetadataImage> image;  // Never null; has the command's index.
+    std::shared_ptr<const MetadataImage> image{};  // Never null; has the command's index.
     // Why the command changed nothing; the same on every broker.
-    absl::Status outcome;
-    std::vector<TopicId> changed_topics;  // Created or deleted.
+    absl::Status outcome{};
+    std::vector<TopicId> changed_topics{};  // Created or deleted.
     bool brokers_changed = false;
   };
 

@@ -17,9 +17,9 @@ namespace garam {
 inline constexpr char kNodeIdentityFile[] = "node.identity";
 
 struct StoredIdentity {
-  NodeId node;
-  Incarnation incarnation;
-  std::optional<FormationProposal> proposal;  // Unset: blank.
+  NodeId node{};
+  Incarnation incarnation{};
+  std::optional<FormationProposal> proposal{};  // Unset: blank.
   friend bool operator==(const StoredIdentity&, const StoredIdentity&) = default;
 };
 

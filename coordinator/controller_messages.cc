@@ -1,0 +1,246 @@
+#include "coordinator/controller_messages.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "coordinator/metadata_codec.h"
+#include "proto/controller.pb.h"
+
+namespace garam {
+namespace {
+
+constexpr uint32_t kFormat = 1;
+
+controller::Failure ToProto(const absl::Status& status) {
+  controller::Failure failure;
+  failure.set_name(std::string(ErrcName(ErrcOf(status))));
+  failure.set_message(std::string(status.message()));
+  return failure;
+}
+
+// Errors travel by name, for the numbers of Errc are free to change between versions.
+absl::Status FromProto(const controller::Failure& failure) {
+  constexpr int kErrcMax = 256;
+  for (int code = 1; code < kErrcMax; ++code) {
+    if (ErrcName(static_cast<Errc>(code)) == failure.name()) {
+      return MakeError(static_cast<Errc>(code), failure.message());
+    }
+  }
+  return MakeError(Errc::kUnknown, failure.message());
+}
+
+absl::Status CheckEnvelope(bool parsed, uint32_t format) {
+  if (!parsed) return MakeError(Errc::kInvalidRequest, "a controller message that does not parse");
+  if (format > kFormat) {
+    return MakeError(Errc::kUnsupportedVersion,
+                     absl::StrCat("a controller message of format ", format, ", but this build ",
+                                  "understands up to ", kFormat));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Empty() {
+  return MakeError(Errc::kInvalidRequest, "a controller message of no known kind");
+}
+
+void Put(const CreateTopicsRequest& request, controller::Request& to) {
+  controller::CreateTopics& create = *to.mutable_create_topics();
+  create.set_validate_only(request.validate_only);
+  for (const TopicSpec& spec : request.topics) {
+    controller::TopicSpec& topic = *create.add_topics();
+    topic.set_name(spec.name);
+    topic.set_num_partitions(spec.num_partitions);
+    topic.set_replication_factor(spec.replication_factor);
+    for (const ManualAssignment& assignment : spec.assignments) {
+      controller::Assignment& manual = *topic.add_assignments();
+      manual.set_partition(assignment.partition);
+      for (NodeId node : assignment.replicas) manual.add_replicas(node.value());
+    }
+    for (const ConfigEntry& entry : spec.configs) {
+      controller::ConfigEntry& config = *topic.add_configs();
+      config.set_name(entry.name);
+      if (entry.value.has_value()) config.set_value(*entry.value);
+    }
+  }
+}
+
+CreateTopicsRequest Get(const controller::CreateTopics& create) {
+  CreateTopicsRequest request{.validate_only = create.validate_only()};
+  for (const controller::TopicSpec& topic : create.topics()) {
+    TopicSpec& spec = request.topics.emplace_back();
+    spec.name = topic.name();
+    spec.num_partitions = topic.num_partitions();
+    spec.replication_factor = topic.replication_factor();
+    for (const controller::Assignment& manual : topic.assignments()) {
+      ManualAssignment& assignment = spec.assignments.emplace_back();
+      assignment.partition = manual.partition();
+      for (int32_t node : manual.replicas()) assignment.replicas.push_back(NodeId(node));
+    }
+    for (const controller::ConfigEntry& config : topic.configs()) {
+      ConfigEntry& entry = spec.configs.emplace_back();
+      entry.name = config.name();
+      if (config.has_value()) entry.value = config.value();
+    }
+  }
+  return request;
+}
+
+void Put(const DeleteTopicsRequest& request, controller::Request& to) {
+  controller::DeleteTopics& destroy = *to.mutable_delete_topics();
+  for (const TopicId& id : request.topics) destroy.add_ids(std::string(id.raw()));
+}
+
+absl::StatusOr<DeleteTopicsRequest> Get(const controller::DeleteTopics& destroy) {
+  DeleteTopicsRequest request;
+  for (const std::string& raw : destroy.ids()) {
+    ASSIGN_OR_RETURN(request.topics.emplace_back(), TopicIdFromProto(raw));
+  }
+  return request;
+}
+
+void Put(const RegisterBrokerRequest& request, controller::Request& to) {
+  to.mutable_register_broker()->set_cluster_id(request.cluster_id);
+  *to.mutable_register_broker()->mutable_broker() = ToProto(request.broker);
+}
+
+controller::CreatedTopic ToProto(const CreatedTopic& topic) {
+  controller::CreatedTopic proto;
+  proto.set_name(topic.name);
+  proto.set_id(std::string(topic.id.raw()));
+  proto.set_num_partitions(topic.num_partitions);
+  proto.set_replication_factor(topic.replication_factor);
+  for (const EffectiveConfig& from : topic.configs) {
+    controller::EffectiveConfig& to = *proto.add_configs();
+    to.set_name(from.name);
+    if (from.value.has_value()) to.set_value(*from.value);
+    to.set_source(static_cast<int32_t>(from.source));
+    to.set_read_only(from.read_only);
+    to.set_sensitive(from.sensitive);
+  }
+  return proto;
+}
+
+absl::StatusOr<CreatedTopic> FromProto(const controller::CreatedTopic& proto) {
+  CreatedTopic topic{.name = proto.name(),
+                     .num_partitions = proto.num_partitions(),
+                     .replication_factor = proto.replication_factor()};
+  ASSIGN_OR_RETURN(topic.id, TopicIdFromProto(proto.id()));
+  for (const controller::EffectiveConfig& from : proto.configs()) {
+    EffectiveConfig& to = topic.configs.emplace_back();
+    to.name = from.name();
+    if (from.has_value()) to.value = from.value();
+    to.source = static_cast<ConfigSource>(from.source());
+    to.read_only = from.read_only();
+    to.sensitive = from.sensitive();
+  }
+  return topic;
+}
+
+void Put(const CreateTopicsReply& reply, controller::Reply& to) {
+  controller::CreateTopicsReply& create = *to.mutable_create_topics();
+  for (const absl::StatusOr<CreatedTopic>& topic : reply.topics) {
+    controller::CreateTopicsResult& result = *create.add_topics();
+    if (topic.ok()) {
+      *result.mutable_created() = ToProto(*topic);
+    } else {
+      *result.mutable_failure() = ToProto(topic.status());
+    }
+  }
+}
+
+void Put(const DeleteTopicsReply& reply, controller::Reply& to) {
+  controller::DeleteTopicsReply& destroy = *to.mutable_delete_topics();
+  for (const absl::Status& status : reply.statuses) {
+    controller::DeleteTopicsResult& result = *destroy.add_topics();
+    if (!status.ok()) *result.mutable_failure() = ToProto(status);
+  }
+}
+
+void Put(const RegisterBrokerReply&, controller::Reply& to) { to.mutable_register_broker(); }
+
+CreateTopicsReply Get(LogIndex index, const controller::CreateTopicsReply& create) {
+  CreateTopicsReply reply{.index = index};
+  for (const controller::CreateTopicsResult& result : create.topics()) {
+    if (result.has_created()) {
+      reply.topics.push_back(FromProto(result.created()));
+    } else {
+      reply.topics.push_back(FromProto(result.failure()));
+    }
+  }
+  return reply;
+}
+
+DeleteTopicsReply Get(LogIndex index, const controller::DeleteTopicsReply& destroy) {
+  DeleteTopicsReply reply{.index = index};
+  for (const controller::DeleteTopicsResult& result : destroy.topics()) {
+    reply.statuses.push_back(result.has_failure() ? FromProto(result.failure()) : absl::OkStatus());
+  }
+  return reply;
+}
+
+}  // namespace
+
+std::string EncodeControllerRequest(const ControllerRequest& request) {
+  controller::Request proto;
+  proto.set_format(kFormat);
+  std::visit([&](const auto& kind) { Put(kind, proto); }, request);
+  return proto.SerializeAsString();
+}
+
+absl::StatusOr<ControllerRequest> DecodeControllerRequest(std::string_view bytes) {
+  controller::Request proto;
+  const bool parsed = proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  RETURN_IF_ERROR(CheckEnvelope(parsed, proto.format()));
+  switch (proto.request_case()) {
+    case controller::Request::kCreateTopics:
+      return Get(proto.create_topics());
+    case controller::Request::kDeleteTopics:
+      return Get(proto.delete_topics());
+    case controller::Request::kRegisterBroker: {
+      ASSIGN_OR_RETURN(BrokerImage broker, FromProto(proto.register_broker().broker()));
+      return RegisterBrokerRequest{.cluster_id = proto.register_broker().cluster_id(),
+                                   .broker = std::move(broker)};
+    }
+    case controller::Request::REQUEST_NOT_SET:
+      break;
+  }
+  return Empty();
+}
+
+std::string EncodeControllerReply(const absl::StatusOr<ControllerReply>& reply) {
+  controller::Reply proto;
+  proto.set_format(kFormat);
+  if (reply.ok()) {
+    std::visit(
+        [&](const auto& kind) {
+          proto.set_index(kind.index.value());
+          Put(kind, proto);
+        },
+        *reply);
+  } else {
+    *proto.mutable_failure() = ToProto(reply.status());
+  }
+  return proto.SerializeAsString();
+}
+
+absl::StatusOr<ControllerReply> DecodeControllerReply(std::string_view bytes) {
+  controller::Reply proto;
+  const bool parsed = proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  RETURN_IF_ERROR(CheckEnvelope(parsed, proto.format()));
+  if (proto.has_failure()) return FromProto(proto.failure());
+  const LogIndex index(static_cast<int64_t>(proto.index()));
+  switch (proto.reply_case()) {
+    case controller::Reply::kCreateTopics:
+      return Get(index, proto.create_topics());
+    case controller::Reply::kDeleteTopics:
+      return Get(index, proto.delete_topics());
+    case controller::Reply::kRegisterBroker:
+      return RegisterBrokerReply{.index = index};
+    case controller::Reply::REPLY_NOT_SET:
+      break;
+  }
+  return Empty();
+}
+
+}  // namespace garam

@@ -1,0 +1,122 @@
+#include "coordinator/metadata_codec.h"
+
+#include <limits>
+#include <utility>
+
+#include "common/status.h"
+
+namespace garam {
+namespace {
+
+absl::StatusOr<uint16_t> Port(uint32_t port) {
+  if (port > std::numeric_limits<uint16_t>::max()) {
+    return MakeError(Errc::kCorruptRecord, "a port above 65535 in the metadata");
+  }
+  return static_cast<uint16_t>(port);
+}
+
+}  // namespace
+
+metadata::Voter ToProto(const FormationVoter& voter) {
+  metadata::Voter proto;
+  proto.set_node(voter.node.value());
+  proto.set_incarnation(voter.incarnation.value());
+  proto.set_control_address(voter.control_address);
+  return proto;
+}
+
+FormationVoter FromProto(const metadata::Voter& voter) {
+  return {.node = NodeId(voter.node()),
+          .incarnation = Incarnation(voter.incarnation()),
+          .control_address = voter.control_address()};
+}
+
+metadata::RegisterBroker ToProto(const BrokerImage& broker) {
+  metadata::RegisterBroker proto;
+  proto.set_node(broker.node.value());
+  proto.set_incarnation(broker.incarnation.value());
+  for (const BrokerEndpoint& endpoint : broker.endpoints) {
+    metadata::Endpoint& to = *proto.add_endpoints();
+    to.set_listener(endpoint.listener);
+    to.set_host(endpoint.host);
+    to.set_port(endpoint.port);
+  }
+  if (broker.rack.has_value()) proto.set_rack(*broker.rack);
+  proto.set_control_address(broker.control_address);
+  proto.set_stream_port(broker.stream_port);
+  proto.set_format_min(broker.format_min);
+  proto.set_format_max(broker.format_max);
+  return proto;
+}
+
+absl::StatusOr<BrokerImage> FromProto(const metadata::RegisterBroker& broker) {
+  BrokerImage image{.node = NodeId(broker.node()),
+                    .incarnation = Incarnation(broker.incarnation()),
+                    .control_address = broker.control_address(),
+                    .format_min = broker.format_min(),
+                    .format_max = broker.format_max()};
+  for (const metadata::Endpoint& from : broker.endpoints()) {
+    ASSIGN_OR_RETURN(const uint16_t port, Port(from.port()));
+    image.endpoints.push_back({.listener = from.listener(), .host = from.host(), .port = port});
+  }
+  if (image.endpoints.empty()) {
+    return MakeError(Errc::kCorruptRecord, "a broker without endpoints in the metadata");
+  }
+  if (broker.has_rack()) image.rack = broker.rack();
+  ASSIGN_OR_RETURN(image.stream_port, Port(broker.stream_port()));
+  return image;
+}
+
+metadata::CreateTopic ToProto(const TopicImage& topic) {
+  metadata::CreateTopic proto;
+  proto.set_name(topic.name);
+  proto.set_id(std::string(topic.id.raw()));
+  for (const PartitionImage& partition : topic.partitions) {
+    metadata::Partition& to = *proto.add_partitions();
+    to.set_group(partition.group.value());
+    for (const ReplicaImage& replica : partition.replicas) {
+      metadata::Replica& to_replica = *to.add_replicas();
+      to_replica.set_node(replica.node.value());
+      to_replica.set_incarnation(replica.incarnation.value());
+    }
+  }
+  for (const auto& [name, value] : topic.configs) {
+    metadata::Config& to = *proto.add_configs();
+    to.set_name(name);
+    to.set_value(value);
+  }
+  return proto;
+}
+
+absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic) {
+  TopicImage image{.name = topic.name()};
+  ASSIGN_OR_RETURN(image.id, TopicIdFromProto(topic.id()));
+  image.partitions.reserve(topic.partitions_size());
+  for (const metadata::Partition& from : topic.partitions()) {
+    PartitionImage& partition = image.partitions.emplace_back();
+    partition.group = GroupId(from.group());
+    for (const metadata::Replica& replica : from.replicas()) {
+      partition.replicas.push_back(
+          {.node = NodeId(replica.node()), .incarnation = Incarnation(replica.incarnation())});
+    }
+  }
+  for (const metadata::Config& config : topic.configs()) {
+    image.configs[config.name()] = config.value();
+  }
+  return image;
+}
+
+absl::StatusOr<TopicId> TopicIdFromProto(const std::string& raw) {
+  if (raw.size() != TopicId{}.bytes.size()) {
+    return MakeError(Errc::kCorruptRecord, "a topic id that is not 16 bytes in the metadata");
+  }
+  return TopicId::FromRaw(raw);
+}
+
+metadata::Command NewCommand() {
+  metadata::Command command;
+  command.set_format(kMetadataFormatMax);
+  return command;
+}
+
+}  // namespace garam

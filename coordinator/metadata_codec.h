@@ -1,0 +1,30 @@
+// Between the parts of a metadata image and their protocol buffers.
+//
+// Threads: any. Decoding fails with kCorruptRecord on what no encoder writes.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/uuid.h"
+#include "coordinator/formation_types.h"
+#include "coordinator/metadata_image.h"
+#include "proto/metadata.pb.h"
+
+namespace garam {
+
+metadata::Voter ToProto(const FormationVoter& voter);
+FormationVoter FromProto(const metadata::Voter& voter);
+
+metadata::RegisterBroker ToProto(const BrokerImage& broker);
+absl::StatusOr<BrokerImage> FromProto(const metadata::RegisterBroker& broker);
+
+metadata::CreateTopic ToProto(const TopicImage& topic);
+absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic);
+
+absl::StatusOr<TopicId> TopicIdFromProto(const std::string& raw);
+
+// A command with its format version set.
+metadata::Command NewCommand();
+
+}  // namespace garam

@@ -1,0 +1,291 @@
+#include "coordinator/metadata_image.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "common/status.h"
+#include "coordinator/controller.h"
+#include "coordinator/metadata_codec.h"
+#include "proto/metadata.pb.h"
+
+namespace garam {
+namespace {
+
+// Metrics of topics whose names differ in '.' and '_' only would clash.
+std::string Folded(std::string_view name) {
+  std::string folded(name);
+  std::replace(folded.begin(), folded.end(), '.', '_');
+  return folded;
+}
+
+absl::Status Damaged(std::string_view what) {
+  return MakeError(Errc::kCorruptRecord,
+                   absl::StrCat("damaged cluster metadata: ", std::string(what)));
+}
+
+absl::Status CheckFormat(uint32_t format) {
+  if (format > kMetadataFormatMax) {
+    return MakeError(
+        Errc::kUnsupportedVersion,
+        absl::StrCat("cluster metadata of format ", format, ", but this build understands up to ",
+                     kMetadataFormatMax, ": start a newer garamd"));
+  }
+  if (format < kMetadataFormatMin) return Damaged("format 0");
+  return absl::OkStatus();
+}
+
+absl::Status CheckPartitions(const TopicImage& topic, GroupId next_group) {
+  if (topic.partitions.empty()) {
+    return MakeError(Errc::kInvalidPartitions, "a topic needs at least one partition");
+  }
+  for (const PartitionImage& partition : topic.partitions) {
+    if (partition.group < next_group) {
+      return MakeError(Errc::kInvalidRequest,
+                       absl::StrCat("group id ", partition.group.value(),
+                                    " has been given away before; ask again"));
+    }
+    next_group = partition.group + 1;
+    std::set<NodeId> nodes;
+    for (const ReplicaImage& replica : partition.replicas) nodes.insert(replica.node);
+    if (nodes.empty() || nodes.size() != partition.replicas.size()) {
+      return MakeError(Errc::kInvalidReplicaAssignment,
+                       "a partition needs replicas, each on another broker");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const BrokerEndpoint& BrokerImage::EndpointFor(std::string_view listener) const {
+  for (const BrokerEndpoint& endpoint : endpoints) {
+    if (endpoint.listener == listener) return endpoint;
+  }
+  return endpoints.front();
+}
+
+bool TopicImage::internal() const {
+  return name == "__consumer_offsets" || name == "__transaction_state";
+}
+
+std::shared_ptr<const MetadataImage> MetadataImage::Empty() {
+  static const auto empty = std::make_shared<const MetadataImage>();
+  return empty;
+}
+
+absl::StatusOr<MetadataImage::Applied> MetadataImage::Apply(
+    LogIndex index, const metadata::Command& command) const {
+  RETURN_IF_ERROR(CheckFormat(command.format()));
+  auto next = std::make_shared<MetadataImage>(*this);
+  next->applied_index_ = index;
+  Applied applied;
+  applied.outcome = next->Change(command, applied);
+  if (ErrcOf(applied.outcome) == Errc::kCorruptRecord && !applied.outcome.ok()) {
+    return applied.outcome;
+  }
+  applied.image = std::move(next);
+  return applied;
+}
+
+absl::StatusOr<MetadataImage::Applied> MetadataImage::ApplyBytes(LogIndex index,
+                                                                 std::string_view bytes) const {
+  metadata::Command command;
+  if (!command.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Damaged("a command that does not parse");
+  }
+  return Apply(index, command);
+}
+
+std::shared_ptr<const MetadataImage> MetadataImage::At(LogIndex index) const {
+  auto next = std::make_shared<MetadataImage>(*this);
+  next->applied_index_ = index;
+  return next;
+}
+
+// Each of the methods below checks everything before it changes anything.
+absl::Status MetadataImage::Change(const metadata::Command& command, Applied& applied) {
+  switch (command.command_case()) {
+    case metadata::Command::kFormCluster:
+      return Form(command.form_cluster());
+    case metadata::Command::kRegisterBroker: {
+      absl::Status outcome = Register(command.register_broker());
+      applied.brokers_changed = outcome.ok();
+      return outcome;
+    }
+    case metadata::Command::kUnregisterBroker: {
+      const metadata::UnregisterBroker& unregister = command.unregister_broker();
+      absl::Status outcome =
+          Unregister(NodeId(unregister.node()), Incarnation(unregister.incarnation()));
+      applied.brokers_changed = outcome.ok();
+      return outcome;
+    }
+    case metadata::Command::kCreateTopic: {
+      RETURN_IF_ERROR(Create(command.create_topic()));
+      applied.changed_topics.push_back(TopicId::FromRaw(command.create_topic().id()));
+      return absl::OkStatus();
+    }
+    case metadata::Command::kDeleteTopic: {
+      ASSIGN_OR_RETURN(const TopicId id, TopicIdFromProto(command.delete_topic().id()));
+      RETURN_IF_ERROR(Delete(id));
+      applied.changed_topics.push_back(id);
+      return absl::OkStatus();
+    }
+    case metadata::Command::COMMAND_NOT_SET:
+      break;
+  }
+  return Damaged("a command of no known kind");
+}
+
+absl::Status MetadataImage::Form(const metadata::FormCluster& command) {
+  if (command.cluster_id().empty() || command.voters().empty()) {
+    return Damaged("a cluster without an id or voters");
+  }
+  if (!cluster_id_.empty()) {
+    return MakeError(Errc::kInvalidRequest, absl::StrCat("cluster ", cluster_id_, " is formed"));
+  }
+  cluster_id_ = command.cluster_id();
+  for (const metadata::Voter& voter : command.voters()) voters_.push_back(FromProto(voter));
+  return absl::OkStatus();
+}
+
+absl::Status MetadataImage::Register(const metadata::RegisterBroker& command) {
+  ASSIGN_OR_RETURN(BrokerImage broker, FromProto(command));
+  const BrokerImage* known = FindBroker(broker.node);
+  if (known != nullptr && known->incarnation != broker.incarnation) {
+    return MakeError(
+        Errc::kInvalidRequest,
+        absl::StrCat("node.id ", broker.node.value(), " is registered with another incarnation"));
+  }
+  const NodeId node = broker.node;
+  brokers_[node] = std::make_shared<const BrokerImage>(std::move(broker));
+  return absl::OkStatus();
+}
+
+absl::Status MetadataImage::Unregister(NodeId node, Incarnation incarnation) {
+  const BrokerImage* known = FindBroker(node);
+  if (known == nullptr || known->incarnation != incarnation) {
+    return MakeError(Errc::kBrokerIdNotRegistered,
+                     absl::StrCat("broker ", node.value(), " is not registered"));
+  }
+  brokers_.erase(node);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataImage::Create(const metadata::CreateTopic& command) {
+  ASSIGN_OR_RETURN(TopicImage topic, FromProto(command));
+  RETURN_IF_ERROR(CheckTopicName(topic.name));
+  if (FindColliding(topic.name) != nullptr || FindTopic(topic.id) != nullptr) {
+    return MakeError(Errc::kTopicExists, absl::StrCat("Topic '", topic.name, "' already exists."));
+  }
+  RETURN_IF_ERROR(CheckPartitions(topic, next_group_));
+  for (const PartitionImage& partition : topic.partitions) {
+    for (const ReplicaImage& replica : partition.replicas) {
+      const BrokerImage* broker = FindBroker(replica.node);
+      if (broker != nullptr && broker->incarnation == replica.incarnation) continue;
+      return MakeError(Errc::kBrokerIdNotRegistered,
+                       absl::StrCat("broker ", replica.node.value(), " is not registered"));
+    }
+  }
+  AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
+  return absl::OkStatus();
+}
+
+void MetadataImage::AddTopic(std::shared_ptr<const TopicImage> topic) {
+  topics_by_name_ = topics_by_name_.Set(topic->name, topic);
+  topics_by_folded_name_ = topics_by_folded_name_.Set(Folded(topic->name), topic);
+  topics_by_id_ = topics_by_id_.Set(topic->id, topic);
+  int32_t partition = 0;
+  for (const PartitionImage& image : topic->partitions) {
+    groups_ = groups_.Set(image.group, GroupPlace{.topic = topic, .partition = partition++});
+    next_group_ = std::max(next_group_, image.group + 1);
+  }
+}
+
+absl::Status MetadataImage::Delete(const TopicId& id) {
+  const std::shared_ptr<const TopicImage> topic = FindTopic(id);
+  if (topic == nullptr) {
+    return MakeError(Errc::kUnknownTopicId, "This server does not host this topic ID.");
+  }
+  topics_by_name_ = topics_by_name_.Erase(topic->name);
+  topics_by_folded_name_ = topics_by_folded_name_.Erase(Folded(topic->name));
+  topics_by_id_ = topics_by_id_.Erase(id);
+  for (const PartitionImage& partition : topic->partitions) {
+    groups_ = groups_.Erase(partition.group);
+  }
+  return absl::OkStatus();
+}
+
+const BrokerImage* MetadataImage::FindBroker(NodeId node) const {
+  const auto found = brokers_.find(node);
+  return found == brokers_.end() ? nullptr : found->second.get();
+}
+
+std::shared_ptr<const TopicImage> MetadataImage::FindTopic(std::string_view name) const {
+  const auto* found = topics_by_name_.Find(name);
+  return found == nullptr ? nullptr : *found;
+}
+
+std::shared_ptr<const TopicImage> MetadataImage::FindTopic(const TopicId& id) const {
+  const auto* found = topics_by_id_.Find(id);
+  return found == nullptr ? nullptr : *found;
+}
+
+const GroupPlace* MetadataImage::FindGroup(GroupId group) const { return groups_.Find(group); }
+
+std::shared_ptr<const TopicImage> MetadataImage::FindColliding(std::string_view name) const {
+  const auto* found = topics_by_folded_name_.Find(Folded(name));
+  return found == nullptr ? nullptr : *found;
+}
+
+void MetadataImage::ForEachTopic(
+    absl::FunctionRef<void(const std::shared_ptr<const TopicImage>&)> visit) const {
+  topics_by_name_.ForEach(
+      [&](const std::string&, const std::shared_ptr<const TopicImage>& topic) { visit(topic); });
+}
+
+std::string MetadataImage::EncodeSnapshot() const {
+  metadata::Snapshot snapshot;
+  snapshot.set_format(kMetadataFormatMax);
+  snapshot.set_applied_index(applied_index_.value());
+  snapshot.set_cluster_id(cluster_id_);
+  for (const FormationVoter& voter : voters_) *snapshot.add_voters() = ToProto(voter);
+  snapshot.set_next_group(next_group_.value());
+  for (const auto& [node, broker] : brokers_) *snapshot.add_brokers() = ToProto(*broker);
+  ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
+    *snapshot.add_topics() = ToProto(*topic);
+  });
+  return snapshot.SerializeAsString();
+}
+
+absl::StatusOr<std::shared_ptr<const MetadataImage>> MetadataImage::DecodeSnapshot(
+    std::string_view blob) {
+  metadata::Snapshot snapshot;
+  if (!snapshot.ParseFromArray(blob.data(), static_cast<int>(blob.size()))) {
+    return Damaged("a snapshot that does not parse");
+  }
+  RETURN_IF_ERROR(CheckFormat(snapshot.format()));
+  auto image = std::make_shared<MetadataImage>();
+  image->applied_index_ = LogIndex(static_cast<int64_t>(snapshot.applied_index()));
+  image->cluster_id_ = snapshot.cluster_id();
+  for (const metadata::Voter& voter : snapshot.voters()) {
+    image->voters_.push_back(FromProto(voter));
+  }
+  for (const metadata::RegisterBroker& from : snapshot.brokers()) {
+    ASSIGN_OR_RETURN(BrokerImage broker, FromProto(from));
+    image->brokers_[broker.node] = std::make_shared<const BrokerImage>(std::move(broker));
+  }
+  for (const metadata::CreateTopic& from : snapshot.topics()) {
+    ASSIGN_OR_RETURN(TopicImage topic, FromProto(from));
+    image->AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
+  }
+  if (GroupId(snapshot.next_group()) < image->next_group_) {
+    return Damaged("a snapshot whose groups are above its counter");
+  }
+  image->next_group_ = GroupId(snapshot.next_group());
+  return image;
+}
+
+}  // namespace garam

@@ -1,0 +1,90 @@
+#include "coordinator/placement.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+
+namespace garam {
+
+Placement::Placement(const MetadataImage& image, const std::set<NodeId>& live, Random& random) {
+  for (const auto& [node, broker] : image.brokers()) {
+    brokers_.push_back(
+        {.node = node, .rack = broker->rack, .alive = live.contains(node), .tie = random.Next()});
+  }
+  std::map<NodeId, Candidate*> by_node;
+  for (Candidate& candidate : brokers_) by_node[candidate.node] = &candidate;
+  image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
+    for (const PartitionImage& partition : topic->partitions) {
+      for (size_t i = 0; i < partition.replicas.size(); ++i) {
+        const auto found = by_node.find(partition.replicas[i].node);
+        if (found == by_node.end()) continue;  // Unregistered since.
+        ++found->second->replicas;
+        if (i == 0) ++found->second->leaders;
+      }
+    }
+  });
+}
+
+std::vector<std::vector<NodeId>> Placement::Place(int32_t partitions, int32_t replicas) {
+  for (Candidate& candidate : brokers_) candidate.topic_leaders = candidate.topic_replicas = 0;
+  std::vector<std::vector<NodeId>> placed;
+  placed.reserve(partitions);
+  for (int32_t partition = 0; partition < partitions; ++partition) {
+    std::vector<NodeId>& chosen = placed.emplace_back();
+    std::vector<std::string> racks;
+    for (int32_t replica = 0; replica < replicas; ++replica) {
+      Candidate& candidate = replica == 0 ? Leader() : Follower(chosen, racks);
+      if (replica == 0) {
+        ++candidate.leaders;
+        ++candidate.topic_leaders;
+      }
+      ++candidate.replicas;
+      ++candidate.topic_replicas;
+      chosen.push_back(candidate.node);
+      racks.push_back(RackOf(candidate));
+    }
+  }
+  return placed;
+}
+
+void Placement::Count(const std::vector<std::vector<NodeId>>& partitions) {
+  for (const std::vector<NodeId>& replicas : partitions) {
+    for (Candidate& candidate : brokers_) {
+      if (std::count(replicas.begin(), replicas.end(), candidate.node) == 0) continue;
+      ++candidate.replicas;
+      if (replicas.front() == candidate.node) ++candidate.leaders;
+    }
+  }
+}
+
+Placement::Candidate& Placement::Leader() {
+  return *std::min_element(
+      brokers_.begin(), brokers_.end(), [](const Candidate& a, const Candidate& b) {
+        return std::tuple(!a.alive, a.topic_leaders, a.leaders, a.topic_replicas, a.replicas,
+                          a.tie) < std::tuple(!b.alive, b.topic_leaders, b.leaders,
+                                              b.topic_replicas, b.replicas, b.tie);
+      });
+}
+
+Placement::Candidate& Placement::Follower(const std::vector<NodeId>& chosen,
+                                          const std::vector<std::string>& racks) {
+  const auto used = [](const auto& values, const auto& value) {
+    return std::find(values.begin(), values.end(), value) != values.end();
+  };
+  const auto rank = [&](const Candidate& c) {
+    return std::tuple(used(chosen, c.node), !c.alive, used(racks, RackOf(c)), c.topic_replicas,
+                      c.replicas, c.tie);
+  };
+  return *std::min_element(
+      brokers_.begin(), brokers_.end(),
+      [&](const Candidate& a, const Candidate& b) { return rank(a) < rank(b); });
+}
+
+// A broker without a rack stands in one of its own.
+std::string Placement::RackOf(const Candidate& candidate) {
+  if (candidate.rack.has_value()) return absl::StrCat("rack ", *candidate.rack);
+  return absl::StrCat("node ", candidate.node.value());
+}
+
+}  // namespace garam

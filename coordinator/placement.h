@@ -1,0 +1,52 @@
+// Where the replicas of new partitions go: spread evenly over brokers and racks, with the first
+// replicas (the preferred leaders) even over the brokers too, on top of what each has already.
+//
+// Brokers that are not alive get replicas only when there are not enough others, and never a first
+// one while another is alive. Pure; the same input and randomness give the same result.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/random.h"
+#include "coordinator/metadata_image.h"
+
+namespace garam {
+
+class Placement {
+ public:
+  // Counts what `image` has given to each of its brokers.
+  Placement(const MetadataImage& image, const std::set<NodeId>& live, Random& random);
+
+  size_t broker_count() const { return brokers_.size(); }
+
+  // Replicas of `partitions` new partitions, `replicas` each; 1 <= replicas <= broker_count().
+  // Counts them, so that the next topic goes elsewhere.
+  std::vector<std::vector<NodeId>> Place(int32_t partitions, int32_t replicas);
+  // Counts partitions that somebody else has placed.
+  void Count(const std::vector<std::vector<NodeId>>& partitions);
+
+ private:
+  struct Candidate {
+    NodeId node{};
+    std::optional<std::string> rack{};
+    bool alive = false;
+    uint64_t tie = 0;  // Random: decides between brokers that are equal in everything else.
+    int64_t leaders = 0;
+    int64_t replicas = 0;
+    int64_t topic_leaders = 0;  // Of the topic being placed.
+    int64_t topic_replicas = 0;
+  };
+
+  Candidate& Leader();
+  Candidate& Follower(const std::vector<NodeId>& chosen, const std::vector<std::string>& racks);
+  static std::string RackOf(const Candidate& candidate);
+
+  std::vector<Candidate> brokers_;
+};
+
+}  // namespace garam

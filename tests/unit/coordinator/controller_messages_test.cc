@@ -1,0 +1,102 @@
+#include "coordinator/controller_messages.h"
+
+#include "proto/controller.pb.h"
+#include "tests/unit/coordinator/cluster_fixture.h"
+
+namespace garam {
+namespace {
+
+template <class Kind>
+Kind ThroughTheWire(const Kind& message) {
+  if constexpr (std::is_constructible_v<ControllerRequest, Kind>) {
+    auto decoded = DecodeControllerRequest(EncodeControllerRequest(message));
+    EXPECT_TRUE(decoded.ok()) << decoded.status();
+    return std::get<Kind>(*decoded);
+  } else {
+    auto decoded = DecodeControllerReply(EncodeControllerReply(ControllerReply(message)));
+    EXPECT_TRUE(decoded.ok()) << decoded.status();
+    return std::get<Kind>(*decoded);
+  }
+}
+
+TEST(ControllerMessagesTest, CreateTopicsArrivesAsItWasSent) {
+  const CreateTopicsRequest sent{
+      .topics = {{.name = "a", .num_partitions = 3, .replication_factor = 2},
+                 {.name = "b",
+                  .assignments = {{.partition = 0, .replicas = {NodeId(1), NodeId(2)}}},
+                  .configs = {{"x", "1"}, {"y", std::nullopt}, {"z", ""}}}},
+      .validate_only = true};
+  const CreateTopicsRequest received = ThroughTheWire(sent);
+  EXPECT_EQ(received.topics, sent.topics);
+  EXPECT_TRUE(received.validate_only);
+}
+
+TEST(ControllerMessagesTest, DeleteTopicsArrivesAsItWasSent) {
+  SeededRandom random(1);
+  const DeleteTopicsRequest sent{.topics = {TopicId::Generate(random), TopicId::Generate(random)}};
+  EXPECT_EQ(ThroughTheWire(sent).topics, sent.topics);
+}
+
+TEST(ControllerMessagesTest, RegisterBrokerArrivesAsItWasSent) {
+  const RegisterBrokerRequest sent{.cluster_id = "c", .broker = BrokerOf(3, "rack")};
+  const RegisterBrokerRequest received = ThroughTheWire(sent);
+  EXPECT_EQ(received.cluster_id, "c");
+  EXPECT_EQ(received.broker, sent.broker);
+}
+
+TEST(ControllerMessagesTest, EachTopicHasItsOwnResult) {
+  SeededRandom random(1);
+  const CreatedTopic created{.name = "a",
+                             .id = TopicId::Generate(random),
+                             .num_partitions = 3,
+                             .replication_factor = 1,
+                             .configs = {{.name = "x",
+                                          .value = "1",
+                                          .source = ConfigSource::kTopic,
+                                          .read_only = true,
+                                          .sensitive = true},
+                                         {.name = "y"}}};
+  const CreateTopicsReply received = ThroughTheWire(CreateTopicsReply{
+      .index = LogIndex(7), .topics = {created, MakeError(Errc::kTopicExists, "taken")}});
+  EXPECT_EQ(received.index, LogIndex(7));
+  ASSERT_EQ(received.topics.size(), 2u);
+  EXPECT_EQ(*received.topics[0], created);
+  EXPECT_EQ(received.topics[1].status(), MakeError(Errc::kTopicExists, "taken"));
+}
+
+TEST(ControllerMessagesTest, DeletionsAndRegistrationsAreAnswered) {
+  const DeleteTopicsReply deleted = ThroughTheWire(
+      DeleteTopicsReply{.index = LogIndex(9),
+                        .statuses = {absl::OkStatus(), MakeError(Errc::kUnknownTopicId, "no")}});
+  EXPECT_TRUE(deleted.statuses[0].ok());
+  EXPECT_EQ(deleted.statuses[1], MakeError(Errc::kUnknownTopicId, "no"));
+  EXPECT_EQ(ThroughTheWire(RegisterBrokerReply{.index = LogIndex(4)}).index, LogIndex(4));
+}
+
+TEST(ControllerMessagesTest, AFailureOfTheWholeRequestKeepsItsReason) {
+  const auto reply =
+      DecodeControllerReply(EncodeControllerReply(MakeError(Errc::kNoController, "not here")));
+  EXPECT_EQ(reply.status(), MakeError(Errc::kNoController, "not here"));
+}
+
+TEST(ControllerMessagesTest, EveryErrorSurvivesTheWire) {
+  for (int code = 1; ErrcName(static_cast<Errc>(code)) != "Unknown"; ++code) {
+    const auto errc = static_cast<Errc>(code);
+    const auto reply = DecodeControllerReply(EncodeControllerReply(MakeError(errc, "m")));
+    EXPECT_EQ(ErrcOf(reply.status()), errc) << ErrcName(errc);
+  }
+}
+
+TEST(ControllerMessagesTest, GarbageAndNewerFormatsAreRefused) {
+  EXPECT_THAT(DecodeControllerRequest("\xff\xff").status(), HasErrc(Errc::kInvalidRequest));
+  EXPECT_THAT(DecodeControllerRequest("").status(), HasErrc(Errc::kInvalidRequest));
+  EXPECT_THAT(DecodeControllerReply("\xff\xff").status(), HasErrc(Errc::kInvalidRequest));
+  controller::Request newer;
+  newer.set_format(2);
+  newer.mutable_create_topics();
+  EXPECT_THAT(DecodeControllerRequest(newer.SerializeAsString()).status(),
+              HasErrc(Errc::kUnsupportedVersion));
+}
+
+}  // namespace
+}  // namespace garam
