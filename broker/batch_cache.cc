@@ -38,6 +38,7 @@ void PartitionTail::Clear() {
   for (const Batch& batch : batches_) cache_.Removed(batch.bytes.size());
   batches_.clear();
   cache_.Forget(this);
+  next_sequence_ = 0;  // The cache knows nothing of this run any more.
 }
 
 bool PartitionTail::Covers(Offset offset) const {

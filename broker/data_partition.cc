@@ -50,6 +50,7 @@ void DataPartition::Stop(const absl::Status& reason, Task closed) {
   bool was_open = std::exchange(open_, false);
   waiters_.FailEverything(reason);
   WakeWatchers(0);
+  tail_.Clear();
   if (!was_open) {
     std::move(closed)();
     return;

@@ -54,11 +54,11 @@ class NodeManager final : public PeerEvents {
   explicit NodeManager(Options options);
   ~NodeManager() override;
 
-  // Begins heartbeats and handshakes over these planes, which outlive Stop.
+  // Begins heartbeats over these planes, which outlive Stop.
   void Start(PeerControl& control, PeerStreams& streams);
   void Stop();
 
-  // Adds a peer, or learns its new address.
+  // Adds a peer, or learns its new address; after Start.
   void SetPeer(const PeerAddress& address);
   // The cluster id, once this node belongs to one.
   void SetClusterId(std::string cluster_id) { options_.self.cluster_id = std::move(cluster_id); }

@@ -18,7 +18,10 @@ constexpr size_t kTailBytesMax = size_t{1} << 20;
 Replica::Replica(Shard& shard, GroupId group, ReplicaEvents& events)
     : shard_(shard), group_(group), events_(events) {}
 
-Replica::~Replica() { shard_.Remove(this); }
+// Once closed, it may be destroyed on any thread.
+Replica::~Replica() {
+  if (!closed_ && core_ != nullptr) shard_.Remove(this);
+}
 
 void Replica::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
   core_ = std::move(core);

@@ -1,0 +1,373 @@
+#include "broker/broker_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "broker/metadata_snapshot.h"
+#include "broker/topic_config_parse.h"
+#include "common/logging.h"
+#include "common/status.h"
+#include "storage/hard_state_store.h"
+#include "storage/log_identity.h"
+
+namespace garam {
+namespace {
+
+constexpr Duration kRegisterTimeout = Millis(2000);
+constexpr Duration kHandOverPoll = Millis(5);
+
+// The share of the memory budget that recent batches may hold.
+constexpr int64_t kBatchCacheShare = 4;
+
+}  // namespace
+
+BrokerCore::BrokerCore(BrokerConfig config, Env env)
+    : config_(std::move(config)),
+      env_(std::move(env)),
+      self_(config_.node_id),
+      start_id_(env_.random.Next() | 1) {
+  const StoredIdentity& stored = env_.folder.identity();
+  if (stored.proposal) cluster_id_ = stored.proposal->cluster_id;
+  nodes_ = std::make_unique<NodeManager>(NodeOptions());
+  formation_ = std::make_unique<FormationDriver>(FormationOptions(), MakeFormation());
+  ControllerClient::Options client{*env_.executors[0],
+                                   env_.clock,
+                                   self_,
+                                   [this] { return controller(); },
+                                   [this] { return image()->applied_index(); },
+                                   [this](std::string request, auto done) {
+                                     OnControllerCall(std::move(request), std::move(done));
+                                   }};
+  controller_ = std::make_unique<ControllerClient>(std::move(client));
+}
+
+BrokerCore::~BrokerCore() = default;
+
+raft::Timing BrokerCore::TimingOf() const {
+  raft::Timing timing;
+  timing.heartbeat = config_.heartbeat;
+  timing.suspect_after = config_.suspect;
+  timing.election = config_.election;
+  return timing;
+}
+
+NodeIdentity BrokerCore::identity() const {
+  absl::MutexLock lock(&mutex_);
+  return {self_, env_.folder.identity().incarnation, start_id_, cluster_id_};
+}
+
+NodeManager::Options BrokerCore::NodeOptions() {
+  return {
+      *env_.executors[0],
+      env_.clock,
+      leaders_,
+      {self_, env_.folder.identity().incarnation, start_id_, cluster_id_},
+      TimingOf(),
+      [this](NodeId node, NodeEvent event) { OnNodeEvent(node, event); },
+      [this](NodeId from, size_t shard, std::vector<GroupMessage> messages) {
+        Deliver(from, shard, std::move(messages));
+      },
+      [](const std::vector<GroupId>&) {},
+      [this](NodeId node, const std::vector<LeaderState>& states) { OnNotLeading(node, states); },
+      [this](NodeId node) { OnFailedList(node); },
+      [this](std::string request, auto done) {
+        OnControllerCall(std::move(request), std::move(done));
+      },
+      [this] { return formation_->Status(); },
+      [this](FormationProposal proposal, auto done) {
+        formation_->OnOffer(std::move(proposal), std::move(done));
+      }};
+}
+
+PartitionSet::Options BrokerCore::SetOptions() {
+  std::vector<Shard*> shards;
+  for (const auto& shard : shards_) shards.push_back(shard.get());
+  return {std::move(shards),
+          env_.folder.path(),
+          self_,
+          env_.folder.identity().incarnation,
+          TimingOf(),
+          config_.replica_lag_time_max,
+          config_.topic_defaults,
+          [this](const LeaderState& state) { Announce(state); },
+          [this](GroupId group) { leaders_.Forget(group); },
+          [this](GroupId group, const absl::Status& status) {
+            LogError("group {} cannot be opened: {}", group.value(), status.ToString());
+            leaders_.SetFailed(self_, group, true);
+          }};
+}
+
+FormationDriver::Options BrokerCore::FormationOptions() {
+  return {*env_.executors[0],
+          env_.pool,
+          env_.clock,
+          [this](const FormationProposal& proposal) { return env_.folder.StoreProposal(proposal); },
+          [this](const FormationProposal& proposal) { OnAdopted(proposal); },
+          [this](absl::Status reason) { env_.on_fatal(std::move(reason)); }};
+}
+
+Formation BrokerCore::MakeFormation() const {
+  std::vector<Formation::Listed> listed;
+  for (const VoterAddress& voter : config_.voters) {
+    listed.push_back({voter.node, voter.address.ToString()});
+  }
+  NodeIdentity self{self_, env_.folder.identity().incarnation, start_id_, ""};
+  return Formation(self, config_.control_address.ToString(), std::move(listed),
+                   env_.folder.identity().proposal, env_.random);
+}
+
+ControllerDefaults BrokerCore::Defaults() const {
+  ControllerDefaults defaults;
+  defaults.num_partitions = config_.num_partitions;
+  defaults.replication_factor = config_.default_replication_factor;
+  defaults.delete_topic_enable = config_.delete_topic_enable;
+  defaults.check_configs =
+      [topic_defaults = config_.topic_defaults](const std::map<std::string, std::string>& configs)
+      -> absl::StatusOr<std::vector<EffectiveConfig>> {
+    ASSIGN_OR_RETURN(ParsedTopicConfig parsed, ParseTopicConfig(configs, topic_defaults));
+    return std::move(parsed.effective);
+  };
+  return defaults;
+}
+
+void BrokerCore::MakeShards(PeerControl& control, PeerStreams& streams) {
+  size_t cache =
+      static_cast<size_t>(config_.memory_budget_bytes / kBatchCacheShare) / env_.executors.size();
+  for (size_t id = 0; id < env_.executors.size(); ++id) {
+    shards_.push_back(std::make_unique<Shard>(
+        ShardEnv{id, self_, *env_.executors[id], env_.pool, env_.clock, env_.files, env_.kv,
+                 streams, control, env_.random.Next(), cache, env_.on_fatal}));
+  }
+}
+
+void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
+  MakeShards(control, streams);
+  partitions_ = std::make_unique<PartitionSet>(SetOptions());
+  env_.executors[0]->Post([this, &control, &streams] {
+    controller_->Start(control);
+    nodes_->Start(control, streams);
+    for (const VoterAddress& voter : config_.voters) {
+      nodes_->SetPeer({voter.node, voter.address.host, voter.address.port, 0});
+    }
+    formation_->Start(control);
+  });
+}
+
+void BrokerCore::OnAdopted(const FormationProposal& proposal) {
+  {
+    absl::MutexLock lock(&mutex_);
+    cluster_id_ = proposal.cluster_id;
+  }
+  nodes_->SetClusterId(proposal.cluster_id);
+  OpenMetadata(proposal);
+}
+
+// Opens group 0's log on the pool, and joins the group.
+void BrokerCore::OpenMetadata(const FormationProposal& proposal) {
+  Shard& shard = *shards_[0];
+  storage::LogIdentity identity{kMetadataGroup, "__cluster_metadata", 0, TopicId{}};
+  env_.pool.Submit([this, &shard, identity, proposal] {
+    absl::StatusOr<std::shared_ptr<const MetadataImage>> loaded = LoadMetadataSnapshot(env_.kv);
+    if (!loaded.ok()) {
+      env_.on_fatal(loaded.status());
+      return;
+    }
+    MetadataGroup::Options options{Defaults(),
+                                   proposal,
+                                   *loaded,
+                                   [this] { return live_brokers(); },
+                                   [this](const MetadataImage::Applied& a) { OnApplied(a); },
+                                   [this](Term term, NodeId leader) {
+                                     Announce({kMetadataGroup, term, leader, 0, {}});
+                                   },
+                                   [this](auto image) { SaveSnapshot(std::move(image)); },
+                                   env_.on_fatal};
+    auto group = std::make_shared<MetadataGroup>(shard, std::move(options));
+    std::string folder = env_.folder.path() + "/" + storage::LogFolderName(identity);
+    auto log = std::make_shared<absl::StatusOr<std::unique_ptr<storage::Log>>>(
+        storage::Log::Open(shard.log_env(), identity, folder, {}, group->observer()));
+    absl::StatusOr<std::optional<HardState>> stored =
+        storage::HardStateStore(env_.kv).Load(kMetadataGroup);
+    if (!log->ok() || !stored.ok()) {
+      env_.on_fatal(log->ok() ? stored.status() : log->status());
+      return;
+    }
+    HardState hard_state = stored->value_or(HardState());
+    shard.executor().Post([this, &shard, group, log, hard_state, proposal] {
+      JoinMetadata(shard, group, std::move(**log), hard_state, proposal);
+    });
+  });
+}
+
+void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group,
+                              std::unique_ptr<storage::Log> log, const HardState& hard_state,
+                              const FormationProposal& proposal) {
+  if (stopping_) return;
+  raft::Configuration configuration;
+  for (const FormationVoter& voter : proposal.voters) {
+    configuration.voters.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
+  }
+  raft::CoreOptions options;
+  options.group = kMetadataGroup;
+  options.self = self_;
+  options.incarnation = env_.folder.identity().incarnation;
+  options.preferred = configuration.voters.front().node;
+  options.timing = TimingOf();
+  bool first = configuration.voters.front().node == self_ && log->last_index() == LogIndex(0);
+  bool alone = configuration.voters.size() == 1;
+  LogIndex applied = group->image()->applied_index();
+  raft::InitialState state = InitialStateOf(*log, hard_state, std::move(configuration), applied);
+  auto core = std::make_unique<raft::Core>(options, std::move(state), shard.random(), shard.now());
+  if (first || alone) core->Campaign(shard.now());
+  {
+    absl::MutexLock lock(&mutex_);
+    metadata_ = group;
+  }
+  partitions_->Reconcile(*group->image());
+  SetPeersFromImage(*group->image());
+  group->Attach(std::move(core), std::move(log));
+  Register();
+}
+
+void BrokerCore::OnApplied(const MetadataImage::Applied& applied) {
+  if (stopping_) return;
+  if (!applied.changed_topics.empty()) partitions_->Reconcile(*applied.image);
+  if (applied.brokers_changed) SetPeersFromImage(*applied.image);
+  controller_->OnApplied();
+  MaybeReady();
+}
+
+void BrokerCore::SetPeersFromImage(const MetadataImage& image) {
+  for (const auto& [node, broker] : image.brokers()) {
+    size_t colon = broker->control_address.rfind(':');
+    int port = 0;
+    if (node == self_ || colon == std::string::npos ||
+        !absl::SimpleAtoi(broker->control_address.substr(colon + 1), &port)) {
+      continue;
+    }
+    nodes_->SetPeer(
+        {node, broker->control_address.substr(0, colon), static_cast<uint16_t>(port), 0});
+  }
+}
+
+void BrokerCore::SaveSnapshot(std::shared_ptr<const MetadataImage> image) {
+  snapshot_ = std::move(image);
+  if (!std::exchange(saving_snapshot_, true)) WriteSnapshot();
+}
+
+// One write at a time; of several images that wait only the newest is written.
+void BrokerCore::WriteSnapshot() {
+  env_.pool.Submit(
+      [this, weak = std::weak_ptr<bool>(alive_), image = std::exchange(snapshot_, nullptr)] {
+        absl::Status saved = SaveMetadataSnapshot(env_.kv, *image);
+        if (!saved.ok()) LogWarn("the metadata snapshot is not saved: {}", saved.ToString());
+        env_.executors[0]->Post([this, weak] {
+          if (weak.expired()) return;
+          saving_snapshot_ = false;
+          if (snapshot_ != nullptr) SaveSnapshot(std::exchange(snapshot_, nullptr));
+        });
+      });
+}
+
+BrokerImage BrokerCore::OwnImage() const {
+  BrokerImage own;
+  own.node = self_;
+  own.incarnation = env_.folder.identity().incarnation;
+  for (const Listener& listener : config_.advertised_listeners) {
+    own.endpoints.push_back({listener.name, listener.address.host, listener.address.port});
+  }
+  own.rack = config_.rack;
+  own.control_address = config_.control_address.ToString();
+  return own;
+}
+
+bool BrokerCore::Registered() const {
+  const BrokerImage* registered = image()->FindBroker(self_);
+  return registered != nullptr && *registered == OwnImage();
+}
+
+void BrokerCore::Register() {
+  MaybeReady();
+  if (registering_ || stopping_ || Registered()) return;
+  registering_ = true;
+  controller_->Call(RegisterBrokerRequest{identity().cluster_id, OwnImage()},
+                    env_.clock.Mono() + kRegisterTimeout,
+                    [this](absl::StatusOr<ControllerReply> reply) {
+                      registering_ = false;
+                      if (reply.ok() || stopping_) return MaybeReady();
+                      Errc errc = ErrcOf(reply.status());
+                      if (errc != Errc::kTimedOut && errc != Errc::kShuttingDown) {
+                        env_.on_fatal(reply.status());
+                        return;
+                      }
+                      LogInfo("waiting for a controller to register with");
+                      Register();
+                    });
+}
+
+void BrokerCore::MaybeReady() {
+  if (ready_ || stopping_ || !Registered()) return;
+  ready_ = true;
+  env_.on_ready();
+}
+
+void BrokerCore::HandOver(MonoTime deadline, Task done) {
+  env_.executors[0]->Post([this, deadline, done = std::move(done)]() mutable {
+    stopping_ = true;
+    PollHandOver(deadline, std::move(done));
+  });
+}
+
+// Asks every shard in turn; a leadership that cannot move at once is tried again.
+void BrokerCore::PollHandOver(MonoTime deadline, Task done) {
+  auto left = std::make_shared<size_t>(shards_.size());
+  auto leads = std::make_shared<bool>(false);
+  auto finish = std::make_shared<Task>(std::move(done));
+  for (const auto& shard : shards_) {
+    shard->executor().Post([this, shard = shard.get(), left, leads, finish, deadline] {
+      bool here = shard->HandOverLeaderships();
+      env_.executors[0]->Post([this, here, left, leads, finish, deadline] {
+        *leads = *leads || here;
+        if (--*left > 0) return;
+        if (!*leads || env_.clock.Mono() >= deadline) {
+          std::move (*finish)();
+          return;
+        }
+        env_.executors[0]->PostAt(env_.clock.Mono() + kHandOverPoll, [this, finish, deadline] {
+          PollHandOver(deadline, std::move(*finish));
+        });
+      });
+    });
+  }
+}
+
+void BrokerCore::Stop(Task done) {
+  env_.executors[0]->Post([this, done = std::move(done)]() mutable {
+    stopping_ = true;
+    alive_.reset();
+    formation_->Stop();
+    nodes_->Stop();
+    controller_->Stop();
+    std::shared_ptr<MetadataGroup> metadata;
+    {
+      absl::MutexLock lock(&mutex_);
+      metadata = metadata_;
+    }
+    partitions_->Stop([metadata, done = std::move(done)]() mutable {
+      if (metadata == nullptr) {
+        std::move(done)();
+      } else {
+        metadata->Stop([metadata, done = std::move(done)]() mutable { std::move(done)(); });
+      }
+    });
+  });
+}
+
+uint64_t BrokerCore::elections() const {
+  uint64_t sum = 0;
+  for (const auto& shard : shards_) sum += shard->elections();
+  return sum;
+}
+
+}  // namespace garam

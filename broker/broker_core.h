@@ -1,0 +1,144 @@
+// One broker, but for its doors: shards, partitions, cluster metadata, relations with other nodes.
+//
+// Life: construct, Start, then `on_ready` once the broker is in the cluster; HandOver and Stop to
+// end. The doors are opened between on_ready and Stop.
+//
+// Threads:   as broker/broker.h says; Start, HandOver and Stop from the owner's thread, with the
+//            executors running; their completions run on executor 0.
+// Ownership: what Env refers to, and the planes, outlive it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/controller_client.h"
+#include "broker/data_folder.h"
+#include "broker/formation_driver.h"
+#include "broker/leader_table.h"
+#include "broker/metadata_group.h"
+#include "broker/node_manager.h"
+#include "broker/partition_set.h"
+#include "broker/shard.h"
+#include "storage/file_system.h"
+#include "storage/kv_store.h"
+
+namespace garam {
+
+class BrokerCore final : public Broker {
+ public:
+  struct Env {
+    std::vector<Executor*> executors;  // One a shard.
+    BlockingPool& pool;
+    const Clock& clock;
+    Random& random;  // For ids at start; executor 0 afterwards.
+    storage::FileSystem& files;
+    storage::KvStore& kv;
+    DataFolder& folder;
+    std::function<void()> on_ready;  // Once, on executor 0.
+    // The process may not go on; any thread, perhaps more than once.
+    std::function<void(absl::Status)> on_fatal;
+  };
+
+  BrokerCore(BrokerConfig config, Env env);
+  ~BrokerCore() override;
+
+  // What the planes are to call.
+  PeerEvents& events() { return *nodes_; }
+  // Any thread.
+  NodeIdentity identity() const;
+
+  void Start(PeerControl& control, PeerStreams& streams);
+  // Gives its leaderships to others, `deadline` at the latest; `done` on executor 0.
+  void HandOver(MonoTime deadline, Task done);
+  // Closes everything; `done` on executor 0 when nothing of the core is under way any more.
+  void Stop(Task done);
+
+  // Counters for metrics; any thread.
+  uint64_t elections() const;
+  std::vector<std::shared_ptr<DataPartition>> partitions() const { return partitions_->All(); }
+
+  // Broker
+  const BrokerConfig& config() const override { return config_; }
+  const Clock& clock() const override { return env_.clock; }
+  size_t shard_count() const override { return env_.executors.size(); }
+  Executor& executor(size_t shard) override { return *env_.executors[shard]; }
+  std::shared_ptr<const MetadataImage> image() const override;
+  std::set<NodeId> live_brokers() const override { return nodes_->live(); }
+  NodeId controller() const override;
+  PartitionState StateOf(const TopicImage& topic, int32_t partition) const override;
+  absl::StatusOr<std::shared_ptr<Partition>> Find(std::string_view topic,
+                                                  int32_t partition) const override;
+  absl::StatusOr<std::shared_ptr<Partition>> Find(const TopicId& topic,
+                                                  int32_t partition) const override;
+  void CreateTopics(
+      std::vector<TopicSpec> topics, bool validate_only, MonoTime deadline, size_t shard,
+      absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) override;
+  void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
+                    absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override;
+
+ private:
+  NodeManager::Options NodeOptions();
+  PartitionSet::Options SetOptions();
+  FormationDriver::Options FormationOptions();
+  Formation MakeFormation() const;
+  ControllerDefaults Defaults() const;
+  raft::Timing TimingOf() const;
+  void MakeShards(PeerControl& control, PeerStreams& streams);
+
+  void OnNodeEvent(NodeId node, NodeEvent event);
+  void Deliver(NodeId from, size_t shard, std::vector<GroupMessage> messages);
+  size_t ShardOfGroup(GroupId group) const;
+  void OnNotLeading(NodeId node, const std::vector<LeaderState>& states);
+  void OnFailedList(NodeId node);
+  void Announce(const LeaderState& state);
+  void OnControllerCall(std::string request,
+                        absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done);
+
+  void OnAdopted(const FormationProposal& proposal);
+  void OpenMetadata(const FormationProposal& proposal);
+  void JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group,
+                    std::unique_ptr<storage::Log> log, const HardState& hard_state,
+                    const FormationProposal& proposal);
+  void OnApplied(const MetadataImage::Applied& applied);
+  void SaveSnapshot(std::shared_ptr<const MetadataImage> image);
+  void WriteSnapshot();
+  void Register();
+  bool Registered() const;
+  BrokerImage OwnImage() const;
+  void SetPeersFromImage(const MetadataImage& image);
+  void MaybeReady();
+  void PollHandOver(MonoTime deadline, Task done);
+  absl::StatusOr<std::shared_ptr<Partition>> FindIn(const std::shared_ptr<const TopicImage>& topic,
+                                                    int32_t partition) const;
+
+  const BrokerConfig config_;
+  Env env_;
+  const NodeId self_;
+  const StartId start_id_;
+  LeaderTable leaders_;
+  std::unique_ptr<NodeManager> nodes_;
+  std::unique_ptr<FormationDriver> formation_;
+  std::unique_ptr<ControllerClient> controller_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<PartitionSet> partitions_;
+
+  mutable absl::Mutex mutex_;
+  std::string cluster_id_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<MetadataGroup> metadata_ ABSL_GUARDED_BY(mutex_);
+
+  // Executor 0.
+  bool ready_ = false;
+  bool stopping_ = false;
+  bool registering_ = false;
+  std::shared_ptr<const MetadataImage> snapshot_;  // To be saved next.
+  bool saving_snapshot_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace garam

@@ -1,0 +1,192 @@
+// What BrokerCore tells the doors about the cluster, and what it does with what peers say.
+#include <algorithm>
+#include <utility>
+
+#include "broker/broker_core.h"
+#include "common/logging.h"
+#include "common/status.h"
+
+namespace garam {
+
+std::shared_ptr<const MetadataImage> BrokerCore::image() const {
+  absl::MutexLock lock(&mutex_);
+  return metadata_ == nullptr ? MetadataImage::Empty() : metadata_->image();
+}
+
+NodeId BrokerCore::controller() const {
+  NodeId leader = leaders_.Get(kMetadataGroup).leader;
+  return leader == self_ || nodes_->live().contains(leader) ? leader : kNoNode;
+}
+
+PartitionState BrokerCore::StateOf(const TopicImage& topic, int32_t partition) const {
+  const PartitionImage& image = topic.partitions[static_cast<size_t>(partition)];
+  LeaderState known = leaders_.Get(image.group);
+  std::set<NodeId> live = nodes_->live();
+  PartitionState state;
+  state.leader = live.contains(known.leader) ? known.leader : kNoNode;
+  state.leader_epoch = known.term;
+  for (const ReplicaImage& replica : image.replicas) {
+    state.replicas.push_back(replica.node);
+    if (!live.contains(replica.node)) state.offline.push_back(replica.node);
+  }
+  state.isr = known.isr;
+  return state;
+}
+
+absl::StatusOr<std::shared_ptr<Partition>> BrokerCore::Find(std::string_view topic,
+                                                            int32_t partition) const {
+  std::shared_ptr<const TopicImage> found = image()->FindTopic(topic);
+  if (found == nullptr) return MakeError(Errc::kUnknownTopic, "no such topic");
+  return FindIn(found, partition);
+}
+
+absl::StatusOr<std::shared_ptr<Partition>> BrokerCore::Find(const TopicId& topic,
+                                                            int32_t partition) const {
+  std::shared_ptr<const TopicImage> found = image()->FindTopic(topic);
+  if (found == nullptr) return MakeError(Errc::kUnknownTopicId, "no topic with this id");
+  return FindIn(found, partition);
+}
+
+absl::StatusOr<std::shared_ptr<Partition>> BrokerCore::FindIn(
+    const std::shared_ptr<const TopicImage>& topic, int32_t partition) const {
+  if (partition < 0 || static_cast<size_t>(partition) >= topic->partitions.size()) {
+    return MakeError(Errc::kUnknownTopic, "the topic has no such partition");
+  }
+  std::shared_ptr<DataPartition> here =
+      partitions_->Find(topic->partitions[static_cast<size_t>(partition)].group);
+  if (here == nullptr) {
+    return MakeError(Errc::kNotLeader, "the partition is not on this broker; refresh metadata");
+  }
+  return here;
+}
+
+void BrokerCore::CreateTopics(
+    std::vector<TopicSpec> topics, bool validate_only, MonoTime deadline, size_t shard,
+    absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) {
+  env_.executors[0]->Post([this, topics = std::move(topics), validate_only, deadline, shard,
+                           done = std::move(done)]() mutable {
+    size_t count = topics.size();
+    controller_->Call(
+        CreateTopicsRequest{std::move(topics), validate_only}, deadline,
+        [this, count, shard,
+         done = std::move(done)](absl::StatusOr<ControllerReply> reply) mutable {
+          std::vector<absl::StatusOr<CreatedTopic>> results(
+              count, reply.ok() ? absl::UnknownError("no answer") : reply.status());
+          if (reply.ok()) results = std::move(std::get<CreateTopicsReply>(*reply).topics);
+          executor(shard).Post([done = std::move(done), results = std::move(results)]() mutable {
+            std::move(done)(std::move(results));
+          });
+        });
+  });
+}
+
+void BrokerCore::DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
+                              absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) {
+  env_.executors[0]->Post([this, topics = std::move(topics), deadline, shard,
+                           done = std::move(done)]() mutable {
+    size_t count = topics.size();
+    controller_->Call(
+        DeleteTopicsRequest{std::move(topics)}, deadline,
+        [this, count, shard,
+         done = std::move(done)](absl::StatusOr<ControllerReply> reply) mutable {
+          std::vector<absl::Status> results(count, reply.status());
+          if (reply.ok()) results = std::move(std::get<DeleteTopicsReply>(*reply).statuses);
+          executor(shard).Post([done = std::move(done), results = std::move(results)]() mutable {
+            std::move(done)(std::move(results));
+          });
+        });
+  });
+}
+
+// --- What peers say ---
+
+void BrokerCore::OnNodeEvent(NodeId node, NodeEvent event) {
+  for (const auto& shard : shards_) {
+    shard->executor().Post([shard = shard.get(), node, event] {
+      switch (event) {
+        case NodeEvent::kUp:
+          return shard->NodeUp(node);
+        case NodeEvent::kSuspect:
+          return shard->NodeSuspect(node);
+        case NodeEvent::kDown:
+          return shard->NodeDown(node);
+        case NodeEvent::kRestarted:
+          return shard->NodeRestarted(node);
+        case NodeEvent::kReset:
+          return shard->PeerReset(node);
+      }
+    });
+  }
+}
+
+size_t BrokerCore::ShardOfGroup(GroupId group) const {
+  if (group == kMetadataGroup || shards_.size() == 1) return 0;
+  std::shared_ptr<const MetadataImage> now = image();
+  const GroupPlace* place = now->FindGroup(group);
+  // A group that this broker has not heard of yet waits on shard 0 … and is asked for again.
+  if (place == nullptr) return 0;
+  return PartitionSet::ShardOf(place->topic->id, place->partition, shards_.size());
+}
+
+void BrokerCore::Deliver(NodeId from, size_t shard, std::vector<GroupMessage> messages) {
+  if (shards_.size() == 1) {
+    shards_[0]->Deliver(from, std::move(messages));
+    return;
+  }
+  std::vector<std::vector<GroupMessage>> by_shard(shards_.size());
+  for (GroupMessage& message : messages) {
+    by_shard[ShardOfGroup(message.group)].push_back(std::move(message));
+  }
+  for (size_t to = 0; to < by_shard.size(); ++to) {
+    if (by_shard[to].empty()) continue;
+    Shard* target = shards_[to].get();
+    if (to == shard) {
+      target->Deliver(from, std::move(by_shard[to]));
+      continue;
+    }
+    target->executor().Post([target, from, mine = std::move(by_shard[to])]() mutable {
+      target->Deliver(from, std::move(mine));
+    });
+  }
+}
+
+void BrokerCore::OnNotLeading(NodeId node, const std::vector<LeaderState>& states) {
+  for (const LeaderState& state : states) {
+    Shard* shard = shards_[ShardOfGroup(state.group)].get();
+    shard->executor().Post([shard, node, group = state.group, term = state.term] {
+      shard->LeaderLost(node, group, term);
+    });
+  }
+}
+
+void BrokerCore::OnFailedList(NodeId node) {
+  std::set<GroupId> failed = leaders_.FailedOf(node);
+  for (const std::shared_ptr<DataPartition>& partition : partitions_->All()) {
+    bool can_append = !failed.contains(partition->group());
+    executor(partition->shard()).Post([partition, node, can_append] {
+      partition->SetCanAppend(node, can_append);
+    });
+  }
+}
+
+// From any shard: what a replica here has learnt of its group's leadership.
+void BrokerCore::Announce(const LeaderState& state) {
+  if (!leaders_.Merge(state) || state.leader != self_) return;
+  env_.executors[0]->Post([this, state] { nodes_->Push(state); });
+}
+
+void BrokerCore::OnControllerCall(std::string request,
+                                  absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
+  std::shared_ptr<MetadataGroup> metadata;
+  {
+    absl::MutexLock lock(&mutex_);
+    metadata = metadata_;
+  }
+  if (metadata == nullptr) {
+    std::move(done)(EncodeControllerReply(MakeError(Errc::kNoController, "no controller here")));
+    return;
+  }
+  metadata->Handle(std::move(request), std::move(done));
+}
+
+}  // namespace garam

@@ -1,0 +1,85 @@
+// The partitions that live on this broker, kept equal to what the metadata says (level-triggered
+// and idempotent): opens the logs of new ones, closes and deletes what is gone.
+//
+// Threads:   Reconcile, Stop and the other changes on executor 0; Find, All and Count from any.
+// Ownership: the shards and what Options refers to outlive it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "broker/data_partition.h"
+#include "broker/shard.h"
+#include "common/ids.h"
+#include "coordinator/metadata_image.h"
+#include "raft/types.h"
+
+namespace garam {
+
+class PartitionSet {
+ public:
+  struct Options {
+    std::vector<Shard*> shards;
+    std::string data_dir;
+    NodeId self;
+    Incarnation incarnation;
+    raft::Timing timing;
+    Duration replica_lag_max;
+    std::map<std::string, std::string> topic_defaults;
+    DataPartition::Announce announce;
+    std::function<void(GroupId)> on_deleted;
+    // A partition could not be opened: its replica here cannot append.
+    std::function<void(GroupId, const absl::Status&)> on_open_failed;
+  };
+
+  explicit PartitionSet(Options options) : options_(std::move(options)) {}
+
+  // Makes the set what `image` says.
+  void Reconcile(const MetadataImage& image);
+  // Closes every partition; `closed` runs on executor 0 when all is quiet.
+  void Stop(Task closed);
+
+  // Null while the partition is not here or not open yet.
+  std::shared_ptr<DataPartition> Find(GroupId group) const;
+  std::vector<std::shared_ptr<DataPartition>> All() const;
+
+  // The shard of a partition: in memory only, so it may change from start to start (D8).
+  static size_t ShardOf(const TopicId& topic, int32_t partition, size_t shards);
+
+ private:
+  struct Entry {
+    std::shared_ptr<DataPartition> partition;
+    storage::LogIdentity identity;
+    bool open = false;
+    bool leaving = false;
+  };
+
+  void OpenPartition(const TopicImage& topic, int32_t index);
+  void OnOpened(GroupId group, std::shared_ptr<DataPartition> partition,
+                raft::Configuration configuration, bool preferred, absl::Status status,
+                std::unique_ptr<storage::Log> log, HardState hard_state, raft::Stage stage);
+  void Delete(GroupId group);
+  void Erase(GroupId group);
+
+  std::string FolderOf(const storage::LogIdentity& identity) const;
+
+  Options options_;
+  std::atomic<bool> stopped_{false};
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<GroupId, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+};
+
+// What a replica of `configuration` starts with, given its recovered log.
+raft::InitialState InitialStateOf(const storage::Log& log, const HardState& hard_state,
+                                  raft::Configuration configuration, LogIndex commit);
+
+}  // namespace garam
