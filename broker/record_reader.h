@@ -1,0 +1,68 @@
+// Walks the records inside a v2 batch, decompressing where needed: what ListOffsets by time and the
+// validation of produced batches look at. Keys, values and headers are skipped, never copied.
+//
+// Threads: any; no state but the cursor's own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/ids.h"
+
+namespace garam {
+
+// What one batch may take once decompressed.
+inline constexpr size_t kDecompressedBytesMax = size_t{128} << 20;
+
+// The parts of one record that the broker looks at.
+struct RecordFields {
+  int64_t timestamp_delta_ms = 0;
+  int32_t offset_delta = 0;
+  bool has_key = false;
+};
+
+// Reads records one after the other from the uncompressed bytes that follow a batch header.
+class RecordCursor {
+ public:
+  explicit RecordCursor(std::string_view records)
+      : at_(records.data()), end_(records.data() + records.size()) {}
+
+  // False when the next record does not add up; the cursor is then of no use.
+  bool Next(RecordFields& record);
+  bool at_end() const { return at_ == end_; }
+
+ private:
+  const char* at_;
+  const char* end_;
+};
+
+// The plain bytes of the records of `batch` (a whole batch): its own bytes, or `scratch` after
+// decompression. Errors as DecompressInto's.
+absl::StatusOr<std::string_view> PlainRecords(std::string_view batch, std::string& scratch);
+
+struct RecordPosition {
+  Offset offset{-1};
+  int64_t timestamp_ms = -1;
+
+  friend bool operator==(const RecordPosition&, const RecordPosition&) = default;
+};
+
+// Calls `visit` for each record of `batch` in order until it returns false. kCorruptRecord when the
+// records do not add up. `batch` must be whole and hold its own size.
+absl::Status ForEachRecord(std::string_view batch,
+                           absl::FunctionRef<bool(const RecordPosition&)> visit);
+
+// The first record of `batch` whose timestamp is at or after `timestamp_ms`.
+absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(std::string_view batch,
+                                                             int64_t timestamp_ms);
+
+// The first record of `batch` with its highest timestamp.
+absl::StatusOr<RecordPosition> MaxTimestamp(std::string_view batch);
+
+}  // namespace garam
