@@ -1,0 +1,34 @@
+#include "broker/gateway/dispatch.h"
+
+#include "broker/gateway/handlers/handlers.h"
+
+namespace garam {
+namespace {
+
+using kafka::ApiKey;
+
+constexpr ApiRow kRows[] = {
+    {ApiKey::kProduce, HandleProduce, /*overlaps=*/true},
+    {ApiKey::kFetch, HandleFetch},
+    {ApiKey::kListOffsets, HandleListOffsets},
+    {ApiKey::kMetadata, HandleMetadata},
+    {ApiKey::kFindCoordinator, HandleFindCoordinator},
+    {ApiKey::kApiVersions, HandleApiVersions},
+    {ApiKey::kCreateTopics, HandleCreateTopics},
+    {ApiKey::kDeleteTopics, HandleDeleteTopics},
+    {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+    {ApiKey::kDescribeCluster, HandleDescribeCluster},
+};
+
+}  // namespace
+
+std::span<const ApiRow> HandledApis() { return kRows; }
+
+const ApiRow* FindHandled(int16_t key) {
+  for (const ApiRow& row : kRows) {
+    if (static_cast<int16_t>(row.key) == key) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace garam

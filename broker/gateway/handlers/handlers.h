@@ -1,0 +1,19 @@
+// One handler for each API; each has a file of its own. See Request for how they answer.
+#pragma once
+
+#include "broker/gateway/request.h"
+
+namespace garam {
+
+void HandleApiVersions(RequestPtr request);
+void HandleCreateTopics(RequestPtr request);
+void HandleDeleteTopics(RequestPtr request);
+void HandleDescribeCluster(RequestPtr request);
+void HandleFetch(RequestPtr request);
+void HandleFindCoordinator(RequestPtr request);
+void HandleListOffsets(RequestPtr request);
+void HandleMetadata(RequestPtr request);
+void HandleOffsetForLeaderEpoch(RequestPtr request);
+void HandleProduce(RequestPtr request);
+
+}  // namespace garam
