@@ -26,18 +26,18 @@ constexpr size_t kPiecesPerSend = 64;
 }  // namespace
 
 Connection::Connection(std::shared_ptr<ShardServices> services, tcp::socket socket,
-                       std::string listener, std::string peer, std::function<void()> closed)
+                       std::string listener, std::string peer)
     : services_(std::move(services)),
       socket_(std::move(socket)),
       listener_(std::move(listener)),
       peer_(std::move(peer)),
-      closed_(std::move(closed)),
       assembler_(services_->memory->requests,
                  static_cast<size_t>(services_->broker.config().socket_request_max_bytes)) {}
 
 Connection::~Connection() = default;
 
-void Connection::Start() {
+void Connection::Start(std::function<void()> closed) {
+  closed_ = std::move(closed);
   boost::system::error_code ignored;
   socket_->set_option(tcp::no_delay(true), ignored);
   socket_->set_option(boost::asio::socket_base::keep_alive(true), ignored);
@@ -68,15 +68,16 @@ void Connection::WaitReadable() {
 
 void Connection::WaitForMemory(size_t bytes) {
   waiting_for_memory_ = true;
-  services_->memory->requests.WhenFits(
-      bytes, services_->executor(), [weak = weak_from_this()](MemoryBudget::Charge charge) {
-        const std::shared_ptr<Connection> self = weak.lock();
-        if (self == nullptr || !self->open()) return;
-        self->waiting_for_memory_ = false;
-        if (self->assembler_.wanted_bytes() > 0) self->assembler_.Grant(std::move(charge));
-        charge = MemoryBudget::Charge();
-        self->OnReadable();
-      });
+  services_->memory->requests.WhenFits(bytes, services_->executor(),
+                                       [weak = weak_from_this()](MemoryBudget::Charge charge) {
+                                         const std::shared_ptr<Connection> self = weak.lock();
+                                         if (self == nullptr || !self->open()) return;
+                                         self->waiting_for_memory_ = false;
+                                         if (self->assembler_.wanted_bytes() > 0)
+                                           self->assembler_.Grant(std::move(charge));
+                                         charge = MemoryBudget::Charge();
+                                         self->OnReadable();
+                                       });
 }
 
 void Connection::OnReadable() {
@@ -108,8 +109,8 @@ size_t Connection::ReadOnce(bool& drained) {
   const auto bytes = static_cast<size_t>(got);
   drained = bytes < direct.size() + ShardServices::kScratchBytes;
   const size_t direct_bytes = std::min(bytes, direct.size());
-  const absl::Status status = assembler_.Received(
-      direct_bytes, {services_->scratch.get(), bytes - direct_bytes}, pending_);
+  const absl::Status status =
+      assembler_.Received(direct_bytes, {services_->scratch.get(), bytes - direct_bytes}, pending_);
   if (!status.ok()) {
     CloseBecause({status.message().data(), status.message().size()});
     return 0;
@@ -160,8 +161,8 @@ void Connection::StartRequest(Frame frame) {
       api != nullptr && version >= api->min_version && version <= api->max_version;
   // ApiVersions answers also what it does not know.
   if (row == nullptr || (!known_version && row->key != kafka::ApiKey::kApiVersions)) {
-    return CloseBecause(fmt::format("no API {} of version {} here", header->request_api_key,
-                                    version));
+    return CloseBecause(
+        fmt::format("no API {} of version {} here", header->request_api_key, version));
   }
   auto request = std::make_shared<Request>(services_, weak_from_this(), listener_,
                                            std::move(frame.charge), *header, std::move(reader));
@@ -212,8 +213,7 @@ void Connection::Send() {
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = count;
-    const ssize_t sent =
-        sendmsg(socket_->native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = sendmsg(socket_->native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return WaitWritable();

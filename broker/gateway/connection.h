@@ -25,12 +25,12 @@ namespace garam {
 
 class Connection final : public AnswerSink, public std::enable_shared_from_this<Connection> {
  public:
-  // `closed` runs once, when the connection has closed itself.
   Connection(std::shared_ptr<ShardServices> services, boost::asio::ip::tcp::socket socket,
-             std::string listener, std::string peer, std::function<void()> closed);
+             std::string listener, std::string peer);
   ~Connection() override;
 
-  void Start();
+  // `closed` runs once, when the connection has closed itself.
+  void Start(std::function<void()> closed);
   // Quietly; drops what is under way. Does not call `closed`.
   void Stop();
 
@@ -74,9 +74,9 @@ class Connection final : public AnswerSink, public std::enable_shared_from_this<
   std::function<void()> closed_;
 
   FrameAssembler assembler_;
-  std::deque<Frame> pending_;              // Framed, not started.
-  std::deque<RequestPtr> in_flight_;       // Started, in order, answer not yet in output_.
-  const Request* blocking_ = nullptr;      // Must finish before another may start.
+  std::deque<Frame> pending_;          // Framed, not started.
+  std::deque<RequestPtr> in_flight_;   // Started, in order, answer not yet in output_.
+  const Request* blocking_ = nullptr;  // Must finish before another may start.
   std::deque<Piece> output_;
   size_t output_bytes_ = 0;
   bool reading_ = false;  // A wait for readability is under way.

@@ -1,0 +1,212 @@
+#include "broker/gateway/gateway.h"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <future>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/logging.h"
+#include "common/status.h"
+
+namespace garam {
+namespace {
+
+using boost::asio::ip::tcp;
+
+// After accept failed (no descriptors left, for example).
+constexpr Duration kAcceptRetry = Millis(100);
+// Without a memory budget in the configuration.
+constexpr int64_t kDefaultMemoryBytes = int64_t{512} << 20;
+constexpr size_t kShareBytesMin = size_t{16} << 20;
+
+std::shared_ptr<GatewayMemory> MakeMemory(const BrokerConfig& config) {
+  const int64_t all =
+      config.memory_budget_bytes > 0 ? config.memory_budget_bytes : kDefaultMemoryBytes;
+  const auto share = std::max(static_cast<size_t>(all / 4), kShareBytesMin);
+  const size_t requests = config.queued_max_request_bytes.has_value()
+                              ? static_cast<size_t>(*config.queued_max_request_bytes)
+                              : share;
+  return std::make_shared<GatewayMemory>(requests, share);
+}
+
+absl::StatusOr<std::vector<tcp::endpoint>> Resolve(ShardLoop& loop, const HostPort& address) {
+  const tcp::endpoint any_v4(tcp::v4(), address.port);
+  if (address.host == "0.0.0.0") return std::vector<tcp::endpoint>{any_v4};
+  // Both protocols on one socket, where the machine has the newer one.
+  if (address.host.empty())
+    return std::vector<tcp::endpoint>{tcp::endpoint(tcp::v6(), address.port), any_v4};
+  boost::system::error_code error;
+  tcp::resolver resolver(loop.context());
+  const auto found =
+      resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
+  if (error) return absl::UnavailableError(error.message());
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& entry : found) endpoints.push_back(entry.endpoint());
+  return endpoints;
+}
+
+}  // namespace
+
+// One listening socket, on shard 0's loop.
+class Gateway::Acceptor {
+ public:
+  Acceptor(Gateway& gateway, Listener listener)
+      : gateway_(gateway),
+        listener_(std::move(listener)),
+        loop_(*gateway.shards_[0]->loop),
+        acceptor_(loop_.context()),
+        retry_(loop_.context()) {}
+
+  // On the owner's thread, before anything else.
+  absl::Status Bind(int backlog) {
+    absl::StatusOr<std::vector<tcp::endpoint>> endpoints = Resolve(loop_, listener_.address);
+    absl::Status status = endpoints.status();
+    for (size_t i = 0; endpoints.ok() && i < endpoints->size(); ++i) {
+      status = TryBind((*endpoints)[i], backlog);
+      if (status.ok()) break;
+    }
+    if (status.ok()) return status;
+    return MakeError(
+        Errc::kInvalidConfig,
+        absl::StrCat("cannot listen on ", listener_.name, "://", listener_.address.ToString(), ": ",
+                     absl::string_view(status.message()), "; is another process using it?"));
+  }
+
+  uint16_t port() const { return port_; }
+
+  // On the loop.
+  void Accept() {
+    const size_t shard = next_shard_++ % gateway_.shards_.size();
+    acceptor_.async_accept(
+        gateway_.shards_[shard]->loop->context(),
+        [this, shard](const boost::system::error_code& error, tcp::socket socket) {
+          if (error == boost::asio::error::operation_aborted) return;
+          if (error) return Retry(error);
+          gateway_.Adopt(shard, std::move(socket), listener_.name);
+          Accept();
+        });
+  }
+
+  // On the loop.
+  void Close() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+  }
+
+ private:
+  absl::Status TryBind(const tcp::endpoint& endpoint, int backlog) {
+    boost::system::error_code error;
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error && endpoint.address().is_v6())
+      acceptor_.set_option(boost::asio::ip::v6_only(false), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(backlog, error);
+    if (!error) port_ = acceptor_.local_endpoint(error).port();
+    if (!error) return absl::OkStatus();
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    return absl::UnavailableError(error.message());
+  }
+
+  void Retry(const boost::system::error_code& error) {
+    LogWarn("cannot accept on {}: {}", listener_.name, error.message());
+    retry_.expires_after(kAcceptRetry);
+    retry_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) Accept();
+    });
+  }
+
+  Gateway& gateway_;
+  const Listener listener_;
+  ShardLoop& loop_;
+  tcp::acceptor acceptor_;
+  boost::asio::steady_timer retry_;
+  uint16_t port_ = 0;
+  size_t next_shard_ = 0;
+};
+
+Gateway::Gateway(Broker& broker, std::vector<ShardLoop*> loops)
+    : broker_(broker),
+      limits_(static_cast<size_t>(broker.config().max_connections),
+              static_cast<size_t>(broker.config().max_connections_per_ip)) {
+  const std::shared_ptr<GatewayMemory> memory = MakeMemory(broker.config());
+  const auto slots = static_cast<size_t>(std::max(broker.config().fetch_session_slots, 0));
+  for (size_t i = 0; i < loops.size(); ++i) {
+    auto services = std::make_shared<ShardServices>(broker, i, memory,
+                                                    (slots + loops.size() - 1) / loops.size());
+    shards_.push_back(std::make_unique<Shard>(Shard{loops[i], std::move(services), {}}));
+  }
+}
+
+Gateway::~Gateway() { Stop(); }
+
+absl::Status Gateway::Start() {
+  for (const Listener& listener : broker_.config().listeners) {
+    acceptors_.push_back(std::make_unique<Acceptor>(*this, listener));
+    RETURN_IF_ERROR(acceptors_.back()->Bind(broker_.config().socket_listen_backlog));
+  }
+  RunOn(*shards_[0]->loop, [this] {
+    for (const auto& acceptor : acceptors_) acceptor->Accept();
+  });
+  return absl::OkStatus();
+}
+
+uint16_t Gateway::port(size_t listener) const { return acceptors_[listener]->port(); }
+
+void Gateway::Adopt(size_t shard, tcp::socket socket, const std::string& listener) {
+  boost::system::error_code error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return;  // It has gone already.
+  const std::string address = peer.address().to_string();
+  if (!limits_.Enter(address)) {
+    LogWarn("refusing a connection of {}: too many (max.connections)", address);
+    return;
+  }
+  Shard& to = *shards_[shard];
+  to.loop->Post(
+      [this, &to, listener, address, port = peer.port(), socket = std::move(socket)]() mutable {
+        auto connection = std::make_shared<Connection>(to.services, std::move(socket), listener,
+                                                       absl::StrCat(address, ":", port));
+        to.connections.insert(connection);
+        connection->Start([this, &to, address, raw = connection.get()] {
+          limits_.Leave(address);
+          to.connections.erase(raw->shared_from_this());
+        });
+      });
+}
+
+void Gateway::RunOn(ShardLoop& loop, Task task) {
+  std::promise<void> ran;
+  loop.Post([&] {
+    std::move(task)();
+    ran.set_value();
+  });
+  ran.get_future().wait();
+}
+
+void Gateway::Stop() {
+  if (std::exchange(stopped_, true)) return;
+  if (acceptors_.empty()) return;
+  RunOn(*shards_[0]->loop, [this] {
+    for (const auto& acceptor : acceptors_) acceptor->Close();
+  });
+  // Every connection that was accepted has been posted to its shard before this.
+  for (const auto& shard : shards_) {
+    RunOn(*shard->loop, [&shard] {
+      for (const auto& connection : shard->connections) connection->Stop();
+      shard->connections.clear();
+    });
+  }
+  // The aborted waits of the listeners refer to them: let those handlers run first. They were
+  // queued when the listeners closed.
+  RunOn(*shards_[0]->loop, [] {});
+  RunOn(*shards_[0]->loop, [this] { acceptors_.clear(); });
+}
+
+}  // namespace garam
