@@ -88,11 +88,11 @@ absl::StatusOr<std::string_view> PlainRecords(std::string_view batch, std::strin
   return scratch;
 }
 
-absl::Status ForEachRecord(std::string_view batch,
+absl::Status ForEachRecord(const Bytes& batch,
                            absl::FunctionRef<bool(const RecordPosition&)> visit) {
   const RecordBatchView header(batch.data());
   std::string scratch;
-  ASSIGN_OR_RETURN(const std::string_view records, PlainRecords(batch, scratch));
+  ASSIGN_OR_RETURN(const std::string_view records, PlainRecords(batch.view(), scratch));
   RecordCursor cursor(records);
   RecordFields fields;
   for (int32_t i = 0; i < header.record_count(); ++i) {
@@ -108,7 +108,7 @@ absl::Status ForEachRecord(std::string_view batch,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(std::string_view batch,
+absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(const Bytes& batch,
                                                              int64_t timestamp_ms) {
   std::optional<RecordPosition> found;
   RETURN_IF_ERROR(ForEachRecord(batch, [&](const RecordPosition& record) {
@@ -119,14 +119,13 @@ absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(std::string_view ba
   return found;
 }
 
-absl::StatusOr<RecordPosition> MaxTimestamp(std::string_view batch) {
+absl::StatusOr<std::optional<RecordPosition>> MaxTimestamp(const Bytes& batch) {
   std::optional<RecordPosition> best;
   RETURN_IF_ERROR(ForEachRecord(batch, [&](const RecordPosition& record) {
     if (!best.has_value() || record.timestamp_ms > best->timestamp_ms) best = record;
     return true;
   }));
-  if (!best.has_value()) return MakeError(Errc::kCorruptRecord, "a batch without records");
-  return *best;
+  return best;
 }
 
 }  // namespace garam

@@ -13,6 +13,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/bytes.h"
 #include "common/ids.h"
 
 namespace garam {
@@ -54,15 +55,16 @@ struct RecordPosition {
 };
 
 // Calls `visit` for each record of `batch` in order until it returns false. kCorruptRecord when the
-// records do not add up. `batch` must be whole and hold its own size.
-absl::Status ForEachRecord(std::string_view batch,
+// records do not add up. `batch` must be one whole batch.
+absl::Status ForEachRecord(const Bytes& batch,
                            absl::FunctionRef<bool(const RecordPosition&)> visit);
 
-// The first record of `batch` whose timestamp is at or after `timestamp_ms`.
-absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(std::string_view batch,
+// The first record of `batch` whose timestamp is at or after `timestamp_ms`; nothing when none is.
+absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(const Bytes& batch,
                                                              int64_t timestamp_ms);
 
-// The first record of `batch` with its highest timestamp.
-absl::StatusOr<RecordPosition> MaxTimestamp(std::string_view batch);
+// The first record of `batch` with its highest timestamp; nothing in a batch without records, as
+// compaction may leave.
+absl::StatusOr<std::optional<RecordPosition>> MaxTimestamp(const Bytes& batch);
 
 }  // namespace garam

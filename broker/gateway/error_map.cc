@@ -4,6 +4,7 @@ namespace garam {
 
 using kafka::ErrorCode;
 
+// A table of codes.
 ErrorCode ToErrorCode(Errc errc) {
   switch (errc) {
     case Errc::kUnknown:

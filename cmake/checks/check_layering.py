@@ -28,7 +28,12 @@ LAYERS = {
     "broker/asio": ["common"],
     "broker/control": CORE + ["broker", "broker/asio"],
     "broker/replication": ["common", "raft", "broker", "broker/asio"],
-    "broker/gateway": ["common", "coordinator", "broker", "broker/asio", "proto/kafka"],
+    "broker/gateway": [
+        "common", "coordinator", "broker", "broker/asio", "broker/gateway/handlers", "proto/kafka",
+    ],
+    "broker/gateway/handlers": [
+        "common", "coordinator", "broker", "broker/gateway", "proto/kafka",
+    ],
     "broker/http": ["common", "coordinator", "broker", "broker/asio"],
     "broker/app": CORE + [
         "broker", "broker/asio", "broker/control", "broker/replication", "broker/gateway",
