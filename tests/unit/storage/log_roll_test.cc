@@ -1,0 +1,187 @@
+#include "storage/frame.h"
+#include "tests/unit/storage/log_fixture.h"
+
+namespace garam::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+
+class LogRollTest : public LogFixture {
+ protected:
+  std::optional<SegmentFooter> FooterOf(const std::string& path) {
+    const std::string content = fs_.Content(path);
+    if (content.size() < kFooterBytes) return std::nullopt;
+    Frame frame;
+    std::string_view tail = std::string_view(content).substr(content.size() - kFooterBytes);
+    if (PeekFrame(tail, true, &frame) != FrameFound::kFrame || frame.batch) return std::nullopt;
+    return FrameChecksOut(frame) ? DecodeFooter(frame) : std::nullopt;
+  }
+  void Commit() {
+    log_->OnCommitted(log_->last_index());
+    Settle();
+  }
+};
+
+TEST_F(LogRollTest, ASegmentEndsAfterARollEntryAndTheNextBeginsWithAHeader) {
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  Append("b");
+  EXPECT_THAT(SegmentPaths(), ElementsAre(EndsWith("/00000000000000000000.log"),
+                                          EndsWith("/00000000000000000003.log")));
+  const std::string content = fs_.Content(SegmentPaths()[1]);
+  Frame frame;
+  ASSERT_EQ(PeekFrame(content, true, &frame), FrameFound::kFrame);
+  ASSERT_TRUE(FrameChecksOut(frame));
+  EXPECT_EQ(DecodeHeader(frame), (SegmentHeader{GroupId(7), LogIndex(3), Offset(3), Term(1)}));
+  EXPECT_THAT(Payloads(), ElementsAre("a", "b"));
+}
+
+TEST_F(LogRollTest, TheFooterIsWrittenWhenTheRollIsCommitted) {
+  Open();
+  Append("a", 3, 50);
+  Append("b", 2, 40);
+  AppendRoll();
+  const std::string path = SegmentPaths()[0];
+  log_->OnCommitted(LogIndex(2));
+  Settle();
+  EXPECT_FALSE(FooterOf(path));
+  log_->OnCommitted(LogIndex(3));
+  Settle();
+  std::optional<SegmentFooter> footer = FooterOf(path);
+  ASSERT_TRUE(footer);
+  EXPECT_EQ(footer->last_index, LogIndex(3));
+  EXPECT_EQ(footer->last_term, Term(1));
+  EXPECT_EQ(footer->next_offset, Offset(5));
+  EXPECT_EQ(footer->max_timestamp_ms, 50);
+  EXPECT_EQ(footer->max_timestamp_offset, Offset(0));
+  EXPECT_FALSE(footer->compacted);
+  // Nothing reserved is left behind it.
+  EXPECT_EQ(static_cast<int64_t>(fs_.Content(path).size()),
+            log_->size_bytes() - static_cast<int64_t>(kHeaderBytes));
+}
+
+TEST_F(LogRollTest, SealedSegmentsAreEqualHoweverTheirEntriesArrived) {
+  Open();
+  Append("a");
+  Append("b");
+  AppendRoll();
+  Commit();
+  const std::string sealed = fs_.Content(SegmentPaths()[0]);
+  Close();
+  ASSERT_TRUE(Log::Remove(fs_, kv_, GroupId(7), kDir).ok());
+  PlanFrom(LogIndex(1), Offset(0));
+  options_.flush_messages = 1000;
+  Open();
+  Write({Batch("a"), Batch("x"), Private(EntryKind::kRoll)});
+  Settle();
+  term_ = Term(1);
+  PlanFrom(LogIndex(2), Offset(1));
+  Write({Batch("b"), Private(EntryKind::kRoll)}, LogIndex(2));
+  Settle();
+  Commit();
+  EXPECT_TRUE(fs_.Content(SegmentPaths()[0]) == sealed);
+}
+
+TEST_F(LogRollTest, AFooterThatACrashPreventedIsWrittenAfterTheRestart) {
+  Open();
+  Append("a");
+  AppendRoll();
+  Append("b");
+  Crash();
+  Open();
+  EXPECT_FALSE(FooterOf(SegmentPaths()[0]));
+  Commit();
+  EXPECT_TRUE(FooterOf(SegmentPaths()[0]));
+  Crash();
+  Open();
+  EXPECT_THAT(Payloads(), ElementsAre("a", "b"));
+}
+
+TEST_F(LogRollTest, SegmentsWithOnePrivateFrameEachHaveNamesOfTheirOwn) {
+  Open();
+  Append("a");
+  AppendRoll();
+  AppendRoll();
+  AppendRoll();
+  Append("b");
+  EXPECT_EQ(SegmentPaths().size(), 4u);
+  Commit();
+  EXPECT_THAT(Payloads(), ElementsAre("a", "b"));
+  Crash();
+  Open();
+  EXPECT_THAT(Payloads(), ElementsAre("a", "b"));
+  EXPECT_EQ(log_->segment_count(), 4u);
+}
+
+TEST_F(LogRollTest, ARollIsDueBySize) {
+  options_.segment_bytes = 1000;
+  Open();
+  EXPECT_FALSE(log_->ShouldRoll(5000));  // An empty segment takes any batch.
+  Append(std::string(500, 'x'));
+  EXPECT_FALSE(log_->ShouldRoll(300));
+  EXPECT_TRUE(log_->ShouldRoll(500));
+  AppendRoll();
+  EXPECT_FALSE(log_->ShouldRoll(500));
+}
+
+TEST_F(LogRollTest, ARollIsDueByAgeLessItsJitterAlsoAfterARestart) {
+  options_.segment_ms = 10'000;
+  options_.segment_jitter_ms = 1000;
+  Open();
+  clock_.Advance(std::chrono::hours(1));
+  EXPECT_FALSE(log_->ShouldRoll(1));
+  Append("a");
+  clock_.Advance(Millis(8999));
+  EXPECT_FALSE(log_->ShouldRoll(1));
+  Close();
+  Open();
+  EXPECT_FALSE(log_->ShouldRoll(1));
+  clock_.Advance(Millis(1001));
+  EXPECT_TRUE(log_->ShouldRoll(1));
+}
+
+TEST_F(LogRollTest, WholeSealedSegmentsBelowTheLogStartAreDeleted) {
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  Append("b", 3);
+  AppendRoll();
+  term_ = Term(2);
+  Append("c", 3);
+  Commit();
+  log_->SetStartOffset(Offset(4));
+  Settle();
+  EXPECT_EQ(SegmentPaths().size(), 2u);
+  EXPECT_EQ(log_->start_offset(), Offset(4));
+  EXPECT_EQ(log_->first_index(), LogIndex(3));
+  EXPECT_EQ(log_->terms().TermAt(LogIndex(2)), Term(1));
+  EXPECT_FALSE(TryRead(Offset(3), Offset(9), 100).ok());
+  EXPECT_THAT(Payloads(Offset(4)), ElementsAre("b", "c"));
+  Crash();
+  Open();
+  EXPECT_EQ(log_->start_offset(), Offset(4));
+  EXPECT_EQ(log_->first_index(), LogIndex(3));
+  EXPECT_EQ(log_->terms().TermAt(LogIndex(2)), Term(1));
+  EXPECT_THAT(Payloads(Offset(4)), ElementsAre("b", "c"));
+}
+
+TEST_F(LogRollTest, ALogWhoseSegmentsAllLieAboveTheMarkKnowsTheTermBeforeItsStart) {
+  Open();
+  term_ = Term(5);
+  Append("a");
+  AppendRoll();
+  Append("b");
+  Commit();
+  log_->SetStartOffset(Offset(1));
+  Settle();
+  Crash();
+  kv_.Wipe();
+  Open();
+  EXPECT_EQ(log_->first_index(), LogIndex(3));
+  EXPECT_EQ(log_->terms().TermAt(LogIndex(2)), Term(5));
+}
+
+}  // namespace
+}  // namespace garam::storage
