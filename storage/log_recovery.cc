@@ -35,19 +35,18 @@ absl::StatusOr<std::vector<LogRecovery::Candidate>> LogRecovery::ListCandidates(
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs_.List(dir_));
   std::vector<Candidate> candidates;
   for (const std::string& name : names) {
-    if (!IsSegmentFileName(name)) continue;
+    std::optional<std::pair<Offset, LogIndex>> place = ParseSegmentFileName(name);
+    if (!place) continue;
     Candidate candidate;
     candidate.path = absl::StrCat(dir_, "/", name);
+    candidate.place = *place;
     candidate.file = std::make_shared<SegmentFile>(fs_, candidate.path);
     RETURN_IF_ERROR(ReadHeader(candidate));
     candidates.push_back(std::move(candidate));
   }
-  // A file without a header is one whose making was cut short: behind all others.
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) {
-                     if (!a.header || !b.header) return a.header.has_value() && !b.header;
-                     return a.header->base_index < b.header->base_index;
-                   });
+  // By name: a file whose making was cut short has no header, and all behind it is cut as well.
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return a.place < b.place; });
   return candidates;
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -46,6 +47,7 @@ class LogRecovery {
  private:
   struct Candidate {
     std::string path;
+    std::pair<Offset, LogIndex> place;  // By its name.
     std::shared_ptr<SegmentFile> file;
     int64_t size = 0;
     std::optional<SegmentHeader> header;  // Nothing when the first frame is bad.

@@ -1,9 +1,11 @@
 #include "storage/segment.h"
 
 #include <algorithm>
+#include <vector>
 
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "common/status.h"
 
 namespace garam::storage {
@@ -69,6 +71,14 @@ std::string SegmentFileName(const SegmentHeader& header, bool taken) {
   return absl::StrFormat("%020d.%020d.log", header.base_offset.value(), header.base_index.value());
 }
 
-bool IsSegmentFileName(const std::string& name) { return absl::EndsWith(name, ".log"); }
+std::optional<std::pair<Offset, LogIndex>> ParseSegmentFileName(const std::string& name) {
+  std::vector<std::string> parts = absl::StrSplit(name, '.');
+  int64_t offset = 0;
+  int64_t index = 0;
+  if (parts.size() < 2 || parts.size() > 3 || parts.back() != "log") return std::nullopt;
+  if (!absl::SimpleAtoi(parts[0], &offset)) return std::nullopt;
+  if (parts.size() == 3 && !absl::SimpleAtoi(parts[1], &index)) return std::nullopt;
+  return std::pair(Offset(offset), LogIndex(index));
+}
 
 }  // namespace garam::storage

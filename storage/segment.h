@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "common/ids.h"
@@ -70,7 +72,8 @@ struct Segment {
 
 // `<base offset, 20 digits>.log`, or with `.<base index>` before the dot where that name is taken.
 std::string SegmentFileName(const SegmentHeader& header, bool taken);
-// Whether a file of a log's folder is a segment.
-bool IsSegmentFileName(const std::string& name);
+// The base offset and, where it is in the name, the base index (else 0): they sort as the segments
+// do. Nothing when the name is not a segment's.
+std::optional<std::pair<Offset, LogIndex>> ParseSegmentFileName(const std::string& name);
 
 }  // namespace garam::storage
