@@ -215,14 +215,16 @@ absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
     LogInfo("{}: removed: it lies behind a torn tail", candidate.path);
     RETURN_IF_ERROR(fs_.Remove(candidate.path));
   }
-  if (!cut.empty()) RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
+  const bool all_below_mark = mark_ && !found_.segments.empty() &&
+                              found_.segments.back()->end.index == mark_->point.at.index;
+  // What the process did before it died may be in the page cache only, names too.
+  if (!cut.empty() || !all_below_mark) RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
   for (const std::shared_ptr<Segment>& segment : found_.segments) {
     if (segment->sealed) continue;
     ASSIGN_OR_RETURN(std::shared_ptr<File> file, segment->file->Get());
     ASSIGN_OR_RETURN(int64_t size, file->Size());
     const bool longer = size > segment->end.position;
     if (longer) RETURN_IF_ERROR(file->Truncate(segment->end.position));
-    // What the process wrote before it died may be in the page cache only.
     if (longer || !mark_ || segment->end.index > mark_->point.at.index) {
       RETURN_IF_ERROR(file->Sync());
     }
