@@ -220,14 +220,13 @@ absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
   // What the process did before it died may be in the page cache only, names too.
   if (!cut.empty() || !all_below_mark) RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
   for (const std::shared_ptr<Segment>& segment : found_.segments) {
-    if (segment->sealed) continue;
+    const bool above_mark = !mark_ || segment->end.index > mark_->point.at.index;
+    if (segment->sealed && !above_mark) continue;
     ASSIGN_OR_RETURN(std::shared_ptr<File> file, segment->file->Get());
     ASSIGN_OR_RETURN(int64_t size, file->Size());
-    const bool longer = size > segment->end.position;
-    if (longer) RETURN_IF_ERROR(file->Truncate(segment->end.position));
-    if (longer || !mark_ || segment->end.index > mark_->point.at.index) {
-      RETURN_IF_ERROR(file->Sync());
-    }
+    const bool longer = size > segment->size_bytes();
+    if (longer) RETURN_IF_ERROR(file->Truncate(segment->size_bytes()));
+    if (longer || above_mark) RETURN_IF_ERROR(file->Sync());
   }
   return absl::OkStatus();
 }
