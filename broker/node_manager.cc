@@ -142,7 +142,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
         address.stream_port = result.stream_port;
         SetPeer(address);
       }
-      liveness_.HandshakeDone(node, result.peer.incarnation, result.peer.start_id, now);
+      liveness_.HandshakeDone(node, result.peer.start_id, now);
       break;
     case HandshakeOutcome::kRefused:
       liveness_.HandshakeRefused(node, now);
