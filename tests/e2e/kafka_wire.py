@@ -256,7 +256,8 @@ class Connection:
 
     def api_versions(self, version=0):
         """(error, {api: (min, max)}); an unknown version is answered in the form of version 0."""
-        reader = self.call(API_VERSIONS, version, b"")
+        # From version 3: tagged fields of the header, two names of one letter, tagged fields.
+        reader = self.call(API_VERSIONS, version, b"\0\2a\2b\0" if version >= 3 else b"")
         error = reader.number("h")
         rows = reader.array(lambda: [reader.number("h") for _ in range(3)])
         return error, {api: (low, high) for api, low, high in rows}

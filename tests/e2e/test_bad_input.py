@@ -83,7 +83,7 @@ def bad_batches():
         "wrong CRC": (changed(good, 17, "I", 1), wire.CORRUPT_MESSAGE),
         "a flipped bit": (changed(good, len(good) - 2, "B", 0x55), wire.CORRUPT_MESSAGE),
         "old magic": (old, wire.INVALID_RECORD),
-        "unknown magic": (changed(good, 16, "b", 7), wire.INVALID_RECORD),
+        "unknown magic": (changed(good, 16, "b", 7), wire.CORRUPT_MESSAGE),
         "two batches": (good + good, wire.INVALID_RECORD),
         "no batch": (b"", wire.INVALID_RECORD),
         "a control batch": (wire.batch([b"a"], attributes=32), wire.INVALID_RECORD),

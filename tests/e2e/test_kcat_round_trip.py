@@ -26,7 +26,9 @@ def records_by_partition(cluster, topic):
 def check_round_trip(cluster, topic, *options):
     lines = numbered_lines()
     cluster.create_topic(topic, PARTITIONS)
-    kcat.produce(cluster.bootstrap(), topic, "\n".join(lines).encode() + b"\n", *options)
+    # Not sticky: each line goes to a partition of its own choice.
+    spread = ["-X", "sticky.partitioning.linger.ms=0"]
+    kcat.produce(cluster.bootstrap(), topic, "\n".join(lines).encode() + b"\n", *spread, *options)
     found = records_by_partition(cluster, topic)
     assert sorted(found) == list(range(PARTITIONS)), "every partition got some"
     for partition, records in found.items():
