@@ -7,7 +7,7 @@ from driver.cluster import Cluster, StartError
 
 LONG_MAX = 9223372036854775807
 
-#: performance configuration A is Kafka's own defaults; B is tuned for two cores.
+#: Configuration A is Kafka's own defaults; B is tuned for two cores.
 TUNED = {
     "num.network.threads": 2,
     "num.io.threads": 4,
