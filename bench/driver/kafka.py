@@ -1,5 +1,6 @@
 """Apache Kafka: three combined KRaft nodes from jars of Maven Central."""
 
+import shutil
 import subprocess
 
 from driver import paths
@@ -84,6 +85,9 @@ class Kafka(Cluster):
 def fetch_jars():
     if (paths.KAFKA_JARS / f"kafka_2.13-{paths.KAFKA_VERSION}.jar").exists():
         return
+    for tool in ("java", "mvn"):
+        if shutil.which(tool) is None:
+            raise StartError(f"{tool} is missing: apt-get install openjdk-17-jre-headless maven")
     print("fetching Kafka's jars from Maven Central", flush=True)
     subprocess.run(
         ["mvn", "-q", "-B", "-f", str(paths.KAFKA_POM),

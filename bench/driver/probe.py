@@ -7,8 +7,10 @@ import sys
 
 from driver import load, paths
 
-VENV = paths.RESULTS / "venv"
-CONFLUENT_KAFKA = "confluent-kafka==2.16.1"
+#: What ./dev test makes; else one of our own with the same version.
+TEST_VENV = paths.ROOT / ".venv"
+OWN_VENV = paths.RESULTS / "venv"
+REQUIREMENTS = paths.ROOT / "tests" / "e2e" / "requirements.txt"
 
 
 class Probe:
@@ -66,11 +68,15 @@ CLIENTS = {"raw": raw, "librdkafka": librdkafka}
 
 
 def _venv_python():
-    python = VENV / "bin" / "python3"
-    if not python.exists():
-        print(f"installing {CONFLUENT_KAFKA} from PyPI", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", CONFLUENT_KAFKA], check=True)
+    for venv in (TEST_VENV, OWN_VENV):
+        if (venv / "bin" / "python3").exists():
+            return str(venv / "bin" / "python3")
+    wanted = next(line for line in REQUIREMENTS.read_text().splitlines()
+                  if line.startswith("confluent-kafka"))
+    print(f"installing {wanted} from PyPI", file=sys.stderr, flush=True)
+    subprocess.run([sys.executable, "-m", "venv", OWN_VENV], check=True)
+    python = OWN_VENV / "bin" / "python3"
+    subprocess.run([python, "-m", "pip", "install", "-q", wanted], check=True)
     return str(python)
 
 
