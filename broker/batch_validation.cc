@@ -23,14 +23,14 @@ absl::Status Invalid(std::string_view why) { return MakeError(Errc::kInvalidReco
 // The shape that can be judged from the first bytes, and the size.
 absl::Status CheckFrame(std::string_view bytes, const TopicConfig& topic) {
   if (bytes.empty()) return Invalid("a produce request needs one record batch per partition");
-  if (bytes.size() <= 16)
-    return MakeError(Errc::kCorruptRecord, "the record batch is cut short");
+  if (bytes.size() <= 16) return MakeError(Errc::kCorruptRecord, "the record batch is cut short");
   const RecordBatchView batch(bytes.data());
   if (batch.magic() >= 0 && batch.magic() < RecordBatchView::kMagic)
     return Invalid("record batches must have magic 2");
   if (batch.magic() != RecordBatchView::kMagic)
     return MakeError(Errc::kCorruptRecord, "unknown magic of the record batch");
-  constexpr int32_t kLengthMin = RecordBatchView::kHeaderBytes - RecordBatchView::kLengthPrefixBytes;
+  constexpr int32_t kLengthMin =
+      RecordBatchView::kHeaderBytes - RecordBatchView::kLengthPrefixBytes;
   if (bytes.size() < RecordBatchView::kHeaderBytes || batch.batch_length() < kLengthMin ||
       batch.size_bytes() > bytes.size()) {
     return MakeError(Errc::kCorruptRecord, "the record batch is cut short");
@@ -112,9 +112,9 @@ class RecordCheck {
   void CheckRecord(int32_t index, const RecordFields& record) {
     if (rules_.topic.cleanup_compact && !record.has_key) [[unlikely]]
       Add(Errc::kInvalidRecord, index, "a compacted topic takes no record without a key");
-    const int64_t timestamp =
-        batch_.log_append_time() ? batch_.max_timestamp_ms()
-                                 : Plus(batch_.base_timestamp_ms(), record.timestamp_delta_ms);
+    const int64_t timestamp = batch_.log_append_time()
+                                  ? batch_.max_timestamp_ms()
+                                  : Plus(batch_.base_timestamp_ms(), record.timestamp_delta_ms);
     max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp);
     if (!create_time_) {
       if (batch_.log_append_time()) [[unlikely]]

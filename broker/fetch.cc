@@ -104,12 +104,12 @@ class Fetch::SubWait : public std::enable_shared_from_this<SubWait> {
     ReadSpec spec = items_[i].spec;
     spec.bytes_max = 0;
     spec.first_batch_whole = false;
-    items_[i].partition->Read(
-        std::move(spec), [self = shared_from_this()](absl::StatusOr<ReadResult> result) {
-          if (result.ok() && !result->diverging.has_value()) return;
-          self->report_.urgent = true;
-          self->News();
-        });
+    items_[i].partition->Read(std::move(spec),
+                              [self = shared_from_this()](absl::StatusOr<ReadResult> result) {
+                                if (result.ok() && !result->diverging.has_value()) return;
+                                self->report_.urgent = true;
+                                self->News();
+                              });
   }
 
   // Called by the partition amid its own work: take note, act in the next task.
@@ -159,7 +159,10 @@ class Fetch::SubWait : public std::enable_shared_from_this<SubWait> {
 };
 
 Fetch::Fetch(ExecutorOf executors, size_t home, FetchPlan plan, Done done)
-    : executors_(std::move(executors)), home_(home), plan_(std::move(plan)), done_(std::move(done)) {
+    : executors_(std::move(executors)),
+      home_(home),
+      plan_(std::move(plan)),
+      done_(std::move(done)) {
   available_.assign(plan_.items.size(), 0);
   results_.assign(plan_.items.size(), absl::StatusOr<ReadResult>(ReadResult{}));
 }

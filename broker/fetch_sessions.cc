@@ -47,7 +47,8 @@ absl::StatusOr<FetchSessions::Context> FetchSessions::Begin(FetchSessionRequest 
   if (request.session_epoch != kFirstEpoch && request.session_epoch != kFinalEpoch)
     return BeginIncremental(std::move(request), now);
   if (request.session_id != 0) Remove(request.session_id);
-  if (request.session_epoch == kFinalEpoch) return Context{nullptr, false, std::move(request.wishes)};
+  if (request.session_epoch == kFinalEpoch)
+    return Context{nullptr, false, std::move(request.wishes)};
   return BeginFull(std::move(request), now);
 }
 
@@ -125,11 +126,12 @@ bool FetchSessions::MakeRoom(size_t size, MonoTime now) {
     auto victim = sessions_.begin();
     if (now - (*victim)->last_used_ <= kEvictableAfter) {
       // Nobody is idle: one that has had its time makes way for a larger one.
-      victim = std::min_element(sessions_.begin(), sessions_.end(), [&](const auto& a, const auto& b) {
-        const bool young_a = now - a->created_ <= kEvictableAfter;
-        const bool young_b = now - b->created_ <= kEvictableAfter;
-        return std::pair(young_a, a->size()) < std::pair(young_b, b->size());
-      });
+      victim =
+          std::min_element(sessions_.begin(), sessions_.end(), [&](const auto& a, const auto& b) {
+            const bool young_a = now - a->created_ <= kEvictableAfter;
+            const bool young_b = now - b->created_ <= kEvictableAfter;
+            return std::pair(young_a, a->size()) < std::pair(young_b, b->size());
+          });
       if (now - (*victim)->created_ <= kEvictableAfter || (*victim)->size() >= size) return false;
     }
     Remove((*victim)->id());

@@ -1,0 +1,106 @@
+// The table of the broker's own keys.
+#include <array>
+
+#include "broker/config_registry.h"
+
+namespace garam {
+namespace {
+
+using enum ConfigType;
+
+constexpr double kPortMax = 65535;
+constexpr double kUnlimited = std::numeric_limits<double>::max();
+
+constexpr std::array kOptions = {
+    // Who this broker is.
+    ConfigOption{"node.id", kInt, nullptr, "This broker's number; 1 when it is alone", 0},
+    ConfigOption{"broker.id", kInt, nullptr, "The older name of node.id"},
+    ConfigOption{"broker.rack", kString, nullptr,
+                 "Where this broker stands: replicas are spread over racks"},
+    ConfigOption{"log.dirs", kList, nullptr, "The data folder (the first of the list)"},
+    ConfigOption{"log.dir", kString, "garam-data", "The data folder when log.dirs is not set"},
+    // Who the others are.
+    ConfigOption{"controller.quorum.voters", kList, nullptr,
+                 "Every broker of the cluster as id@host:port; empty: a cluster of one"},
+    ConfigOption{"controller.quorum.bootstrap.servers", kList, nullptr,
+                 "Understood for a cluster of one; others use controller.quorum.voters"},
+    ConfigOption{"controller.listener.names", kList, nullptr,
+                 "Which of the listeners is for the other brokers"},
+    ConfigOption{"process.roles", kList, nullptr,
+                 "Accepted; every node is a broker and, when listed, a voter", 0, kUnlimited,
+                 "broker, controller"},
+    ConfigOption{"garam.control.listener", kString, nullptr,
+                 "host:port for the other brokers; default: the controller listener, or this "
+                 "broker's entry in controller.quorum.voters"},
+    ConfigOption{"garam.stream.port", kInt, "0",
+                 "Port of the streams between brokers; 0: any free one, which peers are told", 0,
+                 kPortMax},
+    // Where clients come in.
+    ConfigOption{"listeners", kList, "PLAINTEXT://:9092", "Where to listen, as name://host:port"},
+    ConfigOption{"advertised.listeners", kList, nullptr,
+                 "What clients are told to connect to; default: the listeners"},
+    ConfigOption{"listener.security.protocol.map", kList,
+                 "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+                 "The protocol of each listener name; only PLAINTEXT is available"},
+    ConfigOption{"garam.http.listener", kString, nullptr,
+                 "host:port of /metrics, /health and /ready; default: none"},
+    // Topics.
+    ConfigOption{"num.partitions", kInt, "1", "Partitions of a topic that does not say", 1},
+    ConfigOption{"default.replication.factor", kInt, nullptr,
+                 "Replicas of a topic that does not say; default: 3, or as many as there are "
+                 "brokers",
+                 1, 32767},
+    ConfigOption{"auto.create.topics.enable", kBoolean, "true",
+                 "Whether a client may create a topic by using it"},
+    ConfigOption{"delete.topic.enable", kBoolean, "true", "Whether topics may be deleted"},
+    ConfigOption{"replica.lag.time.max.ms", kLong, "30000",
+                 "How long a replica may lag before it leaves the ISR", 1},
+    ConfigOption{"log.retention.hours", kInt, nullptr, "log.retention.ms in hours"},
+    ConfigOption{"log.retention.minutes", kInt, nullptr, "log.retention.ms in minutes"},
+    ConfigOption{"log.roll.hours", kInt, nullptr, "log.roll.ms in hours", 1},
+    ConfigOption{"log.roll.jitter.hours", kInt, nullptr, "log.roll.jitter.ms in hours", 0},
+    // Requests, connections, memory.
+    ConfigOption{"socket.request.max.bytes", kInt, "104857600", "The largest request", 1},
+    ConfigOption{"fetch.max.bytes", kInt, "57671680", "The largest answer to a fetch", 1024},
+    ConfigOption{"max.incremental.fetch.session.cache.slots", kInt, "1000",
+                 "How many fetch sessions are kept", 0},
+    ConfigOption{"max.request.partition.size.limit", kInt, "2000",
+                 "Partitions in one answer to DescribeTopicPartitions", 1},
+    ConfigOption{"connections.max.idle.ms", kLong, "600000",
+                 "A connection that is silent for so long is closed; -1: never", -1},
+    ConfigOption{"max.connections", kInt, "2147483647", "Connections at once", 0},
+    ConfigOption{"max.connections.per.ip", kInt, "2147483647",
+                 "Connections at once from one address", 0},
+    ConfigOption{"socket.listen.backlog.size", kInt, "50", "Connections waiting to be accepted", 1},
+    ConfigOption{"socket.send.buffer.bytes", kInt, "102400",
+                 "SO_SNDBUF of clients; -1: the system's", -1},
+    ConfigOption{"socket.receive.buffer.bytes", kInt, "102400",
+                 "SO_RCVBUF of clients; -1: the system's", -1},
+    ConfigOption{"queued.max.request.bytes", kLong, "-1",
+                 "Memory for requests; -1: a share of garam.memory.budget.bytes", -1},
+    ConfigOption{"garam.memory.budget.bytes", kLong, "0",
+                 "Memory for requests, tails, caches and queues; 0: a quarter of the machine's, "
+                 "1 GiB at most",
+                 0},
+    ConfigOption{"garam.shards", kInt, nullptr,
+                 "Event loops; default: 1, and one more for every 4 cores above 4", 1, 256},
+    // Between brokers.
+    ConfigOption{"garam.heartbeat.ms", kInt, "100", "Time between heartbeats to a peer", 10, 60000},
+    ConfigOption{"garam.suspect.ms", kInt, "400", "Silence after which a peer is suspected", 20,
+                 600000},
+    ConfigOption{"garam.election.ms", kInt, "400",
+                 "Silence of a leader after which an election begins, plus up to half of it", 20,
+                 600000},
+    ConfigOption{"garam.shutdown.max.ms", kInt, "10000",
+                 "How long a clean stop may take to hand over leaderships", 0, 600000},
+    ConfigOption{"garam.log.level", kString, "info", "What is logged", 0, kUnlimited,
+                 "debug, info, warn, error"},
+    ConfigOption{"authorizer.class.name", kString, "",
+                 "Must be empty: authorization is not available"},
+};
+
+}  // namespace
+
+std::span<const ConfigOption> BrokerOptions() { return kOptions; }
+
+}  // namespace garam
