@@ -42,8 +42,11 @@ void TaskGroup::Cancel(Task done) {
 
 void TaskGroup::Join() {
   std::promise<void> ended;
-  loop_.Post([this, &ended] { Cancel([&ended] { ended.set_value(); }); });
-  ended.get_future().wait();
+  std::future<void> ended_or_dropped = ended.get_future();
+  loop_.Post([this, ended = std::move(ended)]() mutable {
+    Cancel([ended = std::move(ended)]() mutable { ended.set_value(); });
+  });
+  ended_or_dropped.wait();
 }
 
 }  // namespace garam

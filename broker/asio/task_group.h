@@ -29,8 +29,8 @@ class TaskGroup {
   // Ends every wait of every coroutine with operation_aborted. `done` runs once all have returned.
   void Cancel(Task done);
 
-  // Cancels from another thread than the loop's and blocks until all have returned. The loop must
-  // be running.
+  // Cancels from another thread than the loop's and blocks until all have returned. A loop that has
+  // stopped runs none of them any more: then it returns at once.
   void Join();
 
   size_t size() const { return running_.size(); }

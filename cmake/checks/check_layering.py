@@ -26,8 +26,9 @@ LAYERS = {
     "coordinator": ["common", "raft", "proto", "proto/kafka"],
     "broker": CORE,
     "broker/asio": ["common"],
-    "broker/control": CORE + ["broker", "broker/asio"],
-    "broker/replication": ["common", "raft", "broker", "broker/asio"],
+    "broker/wire": ["common", "raft", "broker"],
+    "broker/control": CORE + ["broker", "broker/asio", "broker/wire"],
+    "broker/replication": ["common", "raft", "broker", "broker/asio", "broker/wire"],
     "broker/gateway": [
         "common", "coordinator", "broker", "broker/asio", "broker/gateway/handlers", "proto/kafka",
     ],

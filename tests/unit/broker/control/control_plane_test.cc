@@ -1,0 +1,320 @@
+#include "broker/control/control_plane.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <optional>
+
+#include "broker/asio/asio_executor.h"
+#include "tests/unit/broker/fake_peer_events.h"
+
+namespace garam {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+NodeIdentity Identity(int node, uint64_t start, std::string cluster = "c") {
+  return {NodeId(node), Incarnation(100 + static_cast<uint64_t>(node)), StartId(start),
+          std::move(cluster)};
+}
+
+// A broker as far as the control plane goes.
+struct Node {
+  explicit Node(NodeIdentity identity, uint16_t port = 0) : core(std::move(identity)) {
+    loop.Start();
+    ControlOptions options;
+    options.listen_host = "127.0.0.1";
+    options.listen_port = port;
+    options.self = [this] { return core.self(); };
+    options.stream_port = [] { return uint16_t{4711}; };
+    plane.emplace(options, loop, core);
+    EXPECT_TRUE(plane->Listen().ok());
+  }
+  ~Node() {
+    plane->Stop();
+    loop.Stop();
+  }
+  PeerAddress address() const { return {core.self().node, "127.0.0.1", plane->port(), 0}; }
+
+  HandshakeResult Handshake(NodeId node, Duration timeout = Millis(2000)) {
+    std::promise<HandshakeResult> promise;
+    auto future = promise.get_future();
+    plane->Handshake(node, timeout,
+                     [&](HandshakeResult result) { promise.set_value(std::move(result)); });
+    return future.get();
+  }
+  bool StreamIs(NodeId peer, const std::vector<bool>& history) {
+    return bool(core.WaitUntil([&] { return core.control_open[peer] == history; }));
+  }
+
+  FakePeerEvents core;
+  ShardLoop loop{"shard-0"};
+  std::optional<ControlPlane> plane;
+};
+
+// A socket of 127.0.0.1 on a port of its own: deaf until Listen, and silent always, as the kernel
+// accepts for a process that is stopped.
+class SilentSocket {
+ public:
+  SilentSocket() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentSocket() { close(fd_); }
+  void Listen() { EXPECT_EQ(listen(fd_, 16), 0); }
+  PeerAddress address(int node) const { return {NodeId(node), "127.0.0.1", port_, 0}; }
+
+ private:
+  int fd_;
+  uint16_t port_ = 0;
+};
+
+double MillisSince(MonoTime start) {
+  return std::chrono::duration<double, std::milli>(MonoTime::clock::now() - start).count();
+}
+
+TEST(ControlPlaneTest, StreamsOpenBothWaysAndCarryHeartbeatsAndLeaderStates) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  one.plane->SetPeer(two.address());
+  two.plane->SetPeer(one.address());
+  ASSERT_TRUE(one.StreamIs(NodeId(2), {true}));
+  ASSERT_TRUE(two.StreamIs(NodeId(1), {true}));
+
+  const LeaderState state{GroupId(7), Term(3), NodeId(1), 5, {NodeId(1), NodeId(2)}};
+  one.plane->SendHeartbeat(NodeId(2), {1, 2, 3, 4});
+  one.plane->PushLeaderStates(NodeId(2), {state});
+  EXPECT_TRUE(two.core.WaitUntil(
+      [&] { return two.core.heartbeats[NodeId(1)] == 1 && two.core.leader_states.size() == 1; }));
+  EXPECT_EQ(two.core.last_start_id, StartId(11));
+  EXPECT_EQ(two.core.last_digests, (HeartbeatDigests{1, 2, 3, 4}));
+  EXPECT_THAT(two.core.leader_states, ElementsAre(state));
+}
+
+TEST(ControlPlaneTest, AHandshakeTellsIdentityAndStreamPort) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  one.plane->SetPeer(two.address());
+  const HandshakeResult result = one.Handshake(NodeId(2));
+  EXPECT_EQ(result.outcome, HandshakeOutcome::kDone);
+  EXPECT_EQ(result.peer.node, NodeId(2));
+  EXPECT_EQ(result.peer.incarnation, Incarnation(102));
+  EXPECT_EQ(result.peer.start_id, StartId(22));
+  EXPECT_EQ(result.peer.cluster_id, "c");
+  EXPECT_EQ(result.stream_port, 4711);
+  EXPECT_THAT(two.core.handshakes, ElementsAre(NodeId(1)));
+}
+
+TEST(ControlPlaneTest, AHandshakeWithAClosedPortIsRefusedAtOnceEveryTime) {
+  SilentSocket deaf;
+  Node one(Identity(1, 11));
+  one.plane->SetPeer(deaf.address(2));
+  double best = 1e9;
+  for (int i = 0; i < 5; ++i) {
+    const MonoTime start = MonoTime::clock::now();
+    EXPECT_EQ(one.Handshake(NodeId(2)).outcome, HandshakeOutcome::kRefused);
+    best = std::min(best, MillisSince(start));
+  }
+  // No cached failure's back-off and no timeout. The best of five, for a busy machine's sake.
+  EXPECT_LT(best, 50);
+}
+
+TEST(ControlPlaneTest, AHandshakeThatNobodyAnswersTimesOut) {
+  SilentSocket stopped;
+  stopped.Listen();
+  Node one(Identity(1, 11));
+  one.plane->SetPeer(stopped.address(2));
+  const MonoTime start = MonoTime::clock::now();
+  EXPECT_EQ(one.Handshake(NodeId(2), Millis(100)).outcome, HandshakeOutcome::kTimedOut);
+  EXPECT_GE(MillisSince(start), 95);
+}
+
+TEST(ControlPlaneTest, AnotherClusterIsRefusedInOneLine) {
+  Node one(Identity(1, 11, "mine"));
+  Node two(Identity(2, 22, "yours"));
+  one.plane->SetPeer(two.address());
+  const HandshakeResult result = one.Handshake(NodeId(2));
+  EXPECT_EQ(result.outcome, HandshakeOutcome::kRejected);
+  EXPECT_EQ(result.reason, "broker 1 belongs to cluster mine, this broker to yours");
+  EXPECT_TRUE(two.core.handshakes.empty());
+  EXPECT_TRUE(one.core.control_open.empty());
+}
+
+TEST(ControlPlaneTest, ABlankBrokerMayTalkToAnyCluster) {
+  Node one(Identity(1, 11, ""));
+  Node two(Identity(2, 22, "yours"));
+  one.plane->SetPeer(two.address());
+  EXPECT_EQ(one.Handshake(NodeId(2)).outcome, HandshakeOutcome::kDone);
+}
+
+TEST(ControlPlaneTest, AnAddressThatReachesAnotherBrokerIsRejected) {
+  Node one(Identity(1, 11));
+  Node three(Identity(3, 33));
+  PeerAddress wrong = three.address();
+  wrong.node = NodeId(2);
+  one.plane->SetPeer(wrong);
+  const HandshakeResult result = one.Handshake(NodeId(2));
+  EXPECT_EQ(result.outcome, HandshakeOutcome::kRejected);
+  EXPECT_THAT(result.reason, HasSubstr("the address of broker 2 reaches broker 3"));
+}
+
+TEST(ControlPlaneTest, TheCoresRefusalReachesTheCaller) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  two.core.refuse_handshake = "not today";
+  one.plane->SetPeer(two.address());
+  const HandshakeResult result = one.Handshake(NodeId(2));
+  EXPECT_EQ(result.outcome, HandshakeOutcome::kRejected);
+  EXPECT_EQ(result.reason, "not today");
+}
+
+TEST(ControlPlaneTest, TheEndOfAPeerIsToldAtOnceAndItsReturnOpensTheStreamAgain) {
+  Node one(Identity(1, 11));
+  auto two = std::make_unique<Node>(Identity(2, 22));
+  const uint16_t port = two->plane->port();
+  one.plane->SetPeer(two->address());
+  ASSERT_TRUE(one.StreamIs(NodeId(2), {true}));
+  two.reset();
+  ASSERT_TRUE(one.StreamIs(NodeId(2), {true, false}));
+  EXPECT_EQ(one.Handshake(NodeId(2)).outcome, HandshakeOutcome::kRefused);
+
+  two = std::make_unique<Node>(Identity(2, 23), port);
+  EXPECT_TRUE(one.StreamIs(NodeId(2), {true, false, true}));
+  one.plane->SendHeartbeat(NodeId(2), {});
+  EXPECT_TRUE(two->core.WaitUntil([&] { return two->core.heartbeats[NodeId(1)] == 1; }));
+}
+
+TEST(ControlPlaneTest, AnInboundHelloOfANewProcessReplacesTheStreamToTheOldOne) {
+  Node one(Identity(1, 11));
+  Node old_two(Identity(2, 22));
+  one.plane->SetPeer(old_two.address());
+  ASSERT_TRUE(one.StreamIs(NodeId(2), {true}));
+  // The same broker started again while its old connections linger, as after a lost link.
+  Node new_two(Identity(2, 23));
+  new_two.plane->SetPeer(one.address());
+  EXPECT_TRUE(one.StreamIs(NodeId(2), {true, false, true}));
+}
+
+TEST(ControlPlaneTest, ARemovedPeerIsSilent) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  one.plane->SetPeer(two.address());
+  ASSERT_TRUE(one.StreamIs(NodeId(2), {true}));
+  one.plane->RemovePeer(NodeId(2));
+  EXPECT_EQ(one.Handshake(NodeId(2)).outcome, HandshakeOutcome::kRejected);
+  EXPECT_TRUE(one.StreamIs(NodeId(2), {true}));
+}
+
+TEST(ControlPlaneTest, FullStateAndFormationTravelWhole) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  two.core.full_state = {{{GroupId(7), Term(3), NodeId(2), 5, {NodeId(2)}}}, {GroupId(9)}};
+  const FormationProposal proposal{"c", {{NodeId(1), Incarnation(101), "a:1"}}};
+  two.core.formation = {two.core.self(), false, proposal};
+  one.plane->SetPeer(two.address());
+
+  std::promise<absl::StatusOr<FullState>> full;
+  one.plane->FetchFullState(NodeId(2), [&](auto result) { full.set_value(std::move(result)); });
+  const absl::StatusOr<FullState> state = full.get_future().get();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->led, two.core.full_state.led);
+  EXPECT_EQ(state->failed, two.core.full_state.failed);
+
+  std::promise<absl::StatusOr<FormationStatus>> asked;
+  one.plane->FetchFormation(NodeId(2), [&](auto result) { asked.set_value(std::move(result)); });
+  const absl::StatusOr<FormationStatus> status = asked.get_future().get();
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_EQ(status->self.node, NodeId(2));
+  EXPECT_FALSE(status->blank);
+  EXPECT_EQ(status->proposal, proposal);
+
+  std::promise<absl::Status> offer;
+  one.plane->OfferFormation(NodeId(2), proposal, [&](absl::Status s) { offer.set_value(s); });
+  EXPECT_TRUE(offer.get_future().get().ok());
+  EXPECT_EQ(two.core.offered, proposal);
+}
+
+absl::StatusOr<std::string> CallController(Node& from, NodeId to, Duration timeout) {
+  std::promise<absl::StatusOr<std::string>> promise;
+  auto future = promise.get_future();
+  from.plane->CallController(to, "request", timeout,
+                             [&](auto result) { promise.set_value(std::move(result)); });
+  return future.get();
+}
+
+TEST(ControlPlaneTest, AControllerCallBringsBackTheAnswerOrTheError) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  two.core.on_controller_call = [](std::string, auto done) {
+    std::move(done)(MakeError(Errc::kNoController, "ask broker 3"));
+  };
+  one.plane->SetPeer(two.address());
+  const absl::Status moved = CallController(one, NodeId(2), Millis(5000)).status();
+  EXPECT_EQ(ErrcOf(moved), Errc::kNoController);
+  EXPECT_EQ(moved.message(), "ask broker 3");
+  EXPECT_EQ(ErrcOf(CallController(one, NodeId(4), Millis(50)).status()),
+            Errc::kBrokerIdNotRegistered);
+}
+
+TEST(ControlPlaneTest, AControllerCallBringsBackTheReply) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  two.core.on_controller_call = [](std::string request, auto done) {
+    std::move(done)(request + " done");
+  };
+  one.plane->SetPeer(two.address());
+  EXPECT_EQ(*CallController(one, NodeId(2), Millis(5000)), "request done");
+}
+
+TEST(ControlPlaneTest, AControllerCallThatIsKeptEndsAtItsDeadline) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  one.plane->SetPeer(two.address());
+  EXPECT_EQ(ErrcOf(CallController(one, NodeId(2), Millis(50)).status()), Errc::kTimedOut);
+}
+
+TEST(ControlPlaneTest, ACallToAControllerThatIsDownSaysThereIsNone) {
+  SilentSocket deaf;
+  Node one(Identity(1, 11));
+  one.plane->SetPeer(deaf.address(2));
+  EXPECT_EQ(one.Handshake(NodeId(2)).outcome, HandshakeOutcome::kRefused);
+  EXPECT_EQ(ErrcOf(CallController(one, NodeId(2), Millis(5000)).status()), Errc::kNoController);
+}
+
+TEST(ControlPlaneTest, StopEndsCallsThatNobodyAnswered) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  one.plane->SetPeer(two.address());
+  std::promise<absl::StatusOr<std::string>> promise;
+  one.plane->CallController(NodeId(2), "request", std::chrono::hours(1),
+                            [&](auto result) { promise.set_value(std::move(result)); });
+  ASSERT_TRUE(two.core.WaitUntil([&] { return two.core.kept_calls.size() == 1; }));
+  two.plane->Stop();
+  EXPECT_FALSE(promise.get_future().get().ok());
+}
+
+TEST(ControlPlaneTest, ATakenPortIsOneClearError) {
+  Node one(Identity(1, 11));
+  ShardLoop loop("shard-0");
+  ControlOptions options;
+  options.listen_host = "127.0.0.1";
+  options.listen_port = one.plane->port();
+  ControlPlane second(options, loop, one.core);
+  const absl::Status status = second.Listen();
+  EXPECT_EQ(ErrcOf(status), Errc::kInvalidConfig);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the port is taken"));
+}
+
+}  // namespace
+}  // namespace garam
