@@ -85,7 +85,7 @@ absl::Status FailoverProbe::Start() {
     probe->epoch = partition.leader_epoch;
     probe->replicas = partition.replicas;
     probe->frame =
-        ProduceRequest(options_.topic, partition.index, kAcksAll, kRequestTimeoutMs, batch);
+        ProduceRequest(options_.topic, kAcksAll, kRequestTimeoutMs, {{partition.index, batch}});
     probe->gaps = GapTracker(now);
     // Spread over the interval, so that they do not come in bursts.
     probe->next_ns = now + static_cast<int64_t>(probes_.size()) * options_.interval_us * 1000 /

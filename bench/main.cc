@@ -27,6 +27,7 @@ struct Arguments {
   size_t batch_bytes = 0;  // 0: one record a batch.
   size_t in_flight = 5;
   int producers = 1;
+  size_t partitions_per_request = 1;
   double rate = 0;
   double warmup_s = 2;
   double measure_s = 10;
@@ -58,6 +59,7 @@ absl::Status RunProduce(const Arguments& arguments) {
   options.records_per_batch = RecordsPerBatch(arguments.record_bytes, arguments.batch_bytes);
   options.in_flight = arguments.in_flight;
   options.producers = arguments.producers;
+  options.partitions_per_request = arguments.partitions_per_request;
   options.requests_per_s = arguments.rate;
   options.warmup_s = arguments.warmup_s;
   options.measure_s = arguments.measure_s;
@@ -213,6 +215,8 @@ void AddLoadCommands(CLI::App& app, Arguments& arguments, absl::Status& status) 
   produce->preparse_callback([&arguments](size_t) { arguments.batch_bytes = 128 << 10; });
   produce->add_option("--batch-bytes", arguments.batch_bytes, "bytes of a batch; 0: one record");
   produce->add_option("--producers", arguments.producers, "each with its own connections");
+  produce->add_option("--partitions-per-request", arguments.partitions_per_request,
+                      "batches to as many partitions go in one request");
   produce->callback([&] { status = RunProduce(arguments); });
 
   CLI::App* fetch = app.add_subcommand("fetch", "reads the topic and throws it away");

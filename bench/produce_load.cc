@@ -27,33 +27,44 @@ ProduceLoad::~ProduceLoad() = default;
 
 absl::Status ProduceLoad::Connect() {
   ASSIGN_OR_RETURN(const ClusterState state, DescribeReady(options_.bootstrap, options_.topic));
-  const TopicState& topic = *state.Find(options_.topic);
-  EncodeFrames(topic);
+  const auto by_leader = EncodeGroups(*state.Find(options_.topic));
   for (int producer = 0; producer < options_.producers; ++producer) {
-    std::map<int32_t, std::vector<int32_t>> by_leader;
-    for (const PartitionState& partition : topic.partitions) {
-      by_leader[partition.leader].push_back(partition.index);
-    }
-    for (auto& [leader, partitions] : by_leader) {
+    for (const auto& [leader, groups] : by_leader) {
       ASSIGN_OR_RETURN(auto connection, Connection::Open(poller_, state.brokers.at(leader), this));
       // Producers start at different partitions, as independent ones would.
-      const size_t turn = static_cast<size_t>(producer) % partitions.size();
-      lanes_.push_back({producer, std::move(connection), std::move(partitions), turn, {}});
+      const size_t turn = static_cast<size_t>(producer) % groups.size();
+      lanes_.push_back({producer, std::move(connection), groups, turn, {}});
     }
   }
   return absl::OkStatus();
 }
 
-void ProduceLoad::EncodeFrames(const TopicState& topic) {
-  const int64_t now_ms = SystemClock().WallMs();
+std::map<int32_t, std::vector<const ProduceLoad::Group*>> ProduceLoad::EncodeGroups(
+    const TopicState& topic) {
+  std::map<int32_t, std::vector<int32_t>> led;
   for (const PartitionState& partition : topic.partitions) {
-    const std::string batch = EncodeBatch(options_.records_per_batch, options_.record_bytes, now_ms,
-                                          static_cast<uint64_t>(partition.index) + 1);
-    frames_.push_back(
-        ProduceRequest(options_.topic, partition.index, options_.acks, kRequestTimeoutMs, batch));
-    barrier_frames_.push_back(
-        ProduceRequest(options_.topic, partition.index, 1, kRequestTimeoutMs, batch));
+    led[partition.leader].push_back(partition.index);
   }
+  std::map<int32_t, std::vector<const Group*>> by_leader;
+  const int64_t now_ms = SystemClock().WallMs();
+  for (const auto& [leader, partitions] : led) {
+    for (size_t from = 0; from < partitions.size(); from += options_.partitions_per_request) {
+      const size_t to = std::min(partitions.size(), from + options_.partitions_per_request);
+      std::vector<std::string> encoded;
+      for (size_t i = from; i < to; ++i) {
+        encoded.push_back(EncodeBatch(options_.records_per_batch, options_.record_bytes, now_ms,
+                                      static_cast<uint64_t>(partitions[i]) + 1));
+      }
+      std::vector<ProduceBatch> batches;
+      for (size_t i = from; i < to; ++i) batches.push_back({partitions[i], encoded[i - from]});
+      Group& group = groups_.emplace_back();
+      for (const ProduceBatch& batch : batches) group.partitions.push_back(batch.partition);
+      group.frame = ProduceRequest(options_.topic, options_.acks, kRequestTimeoutMs, batches);
+      group.barrier_frame = ProduceRequest(options_.topic, 1, kRequestTimeoutMs, batches);
+      by_leader[leader].push_back(&group);
+    }
+  }
+  return by_leader;
 }
 
 absl::StatusOr<ProduceResult> ProduceLoad::Run() {
@@ -72,7 +83,7 @@ absl::StatusOr<ProduceResult> ProduceLoad::Run() {
   const int64_t end = options_.acks == 0 ? NowNs() : counted_to_ns_;
   result_.seconds = static_cast<double>(end - counted_from_ns_) / kNsPerSecond;
   result_.client_cpu_seconds = UsageNow().cpu_seconds - before.cpu_seconds;
-  result_.records = result_.requests * static_cast<int64_t>(options_.records_per_batch);
+  result_.records = result_.batches * static_cast<int64_t>(options_.records_per_batch);
   result_.record_bytes = result_.records * static_cast<int64_t>(options_.record_bytes);
   return std::move(result_);
 }
@@ -92,13 +103,14 @@ void ProduceLoad::Turn(int64_t now_ns, int64_t until_ns) {
 }
 
 bool ProduceLoad::HasRoom(const Lane& lane) const {
+  if (lane.groups.empty()) return false;  // All of them have moved away.
   // Unanswered requests are held back by the socket alone.
   if (options_.acks == 0) return lane.connection->unsent_bytes() == 0;
   return lane.connection->in_flight() < options_.in_flight;
 }
 
 void ProduceLoad::FillClosed(Lane& lane) {
-  for (size_t sent = 0; HasRoom(lane) && !lane.partitions.empty(); ++sent) {
+  for (size_t sent = 0; HasRoom(lane); ++sent) {
     // Other lanes get their turn too.
     if (options_.acks == 0 && sent == kUnansweredBurst) return;
     SendNext(lane, NowNs());
@@ -108,6 +120,7 @@ void ProduceLoad::FillClosed(Lane& lane) {
 void ProduceLoad::DealDue(int64_t now_ns) {
   while (schedule_->IsDue(now_ns)) {
     Lane& lane = lanes_[next_lane_++ % lanes_.size()];
+    if (lane.groups.empty()) continue;
     const int64_t intended = schedule_->Take();
     if (lane.backlog.empty() && HasRoom(lane)) {
       SendNext(lane, intended);
@@ -124,23 +137,25 @@ void ProduceLoad::DealDue(int64_t now_ns) {
 }
 
 void ProduceLoad::SendNext(Lane& lane, int64_t intended_ns) {
-  const auto partition = static_cast<size_t>(lane.partitions[lane.turn++ % lane.partitions.size()]);
+  const Group& group = *lane.groups[lane.turn++ % lane.groups.size()];
   if (options_.acks == 0) {
-    lane.connection->SendUnanswered(frames_[partition]);
-    Count(NowNs(), kNever);
+    lane.connection->SendUnanswered(group.frame);
+    Count(NowNs(), kNever, static_cast<int64_t>(group.partitions.size()));
   } else {
-    lane.connection->SendShared(frames_[partition], intended_ns);
+    lane.connection->SendShared(group.frame, intended_ns);
   }
 }
 
-void ProduceLoad::Count(int64_t now_ns, int64_t intended_ns) {
+void ProduceLoad::Count(int64_t now_ns, int64_t intended_ns, int64_t batches) {
   if (now_ns < counted_from_ns_ || now_ns >= counted_to_ns_) return;
   ++result_.requests;
+  result_.batches += batches;
   if (intended_ns != kNever) result_.latency_us.Record((now_ns - intended_ns) / 1000);
   const auto second =
       static_cast<size_t>(static_cast<double>(now_ns - counted_from_ns_) / kNsPerSecond);
   if (result_.megabytes_by_second.size() <= second) result_.megabytes_by_second.resize(second + 1);
   result_.megabytes_by_second[second] +=
+      static_cast<double>(batches) *
       static_cast<double>(options_.records_per_batch * options_.record_bytes) / 1e6;
 }
 
@@ -154,7 +169,7 @@ void ProduceLoad::OnAnswer(Connection& connection, int64_t cookie, std::string_v
   if (answer->error != 0) {
     OnRefused(connection, *answer);
   } else if (cookie != kNever) {
-    Count(now, cookie);
+    Count(now, cookie, answer->partitions);
   }
   if (!sending_) return;
   if (!schedule_) {
@@ -172,11 +187,15 @@ void ProduceLoad::OnRefused(Connection& connection, const ProduceAnswer& answer)
   }
   if (answer.leader_hint < 0 || answer.leader_hint == connection.node()) return;
   Lane& from = LaneOf(connection);
+  const auto holds = [&answer](const Group* group) {
+    return std::count(group->partitions.begin(), group->partitions.end(), answer.partition) > 0;
+  };
+  const auto group = std::find_if(from.groups.begin(), from.groups.end(), holds);
+  if (group == from.groups.end() || (*group)->partitions.size() > 1) return;
   for (Lane& lane : lanes_) {
     if (lane.producer != from.producer || lane.connection->node() != answer.leader_hint) continue;
-    if (std::erase(from.partitions, answer.partition) > 0) {
-      lane.partitions.push_back(answer.partition);
-    }
+    lane.groups.push_back(*group);
+    from.groups.erase(group);
     return;
   }
 }
@@ -190,8 +209,8 @@ void ProduceLoad::OnClosed(Connection& connection) {
 absl::Status ProduceLoad::Drain() {
   if (options_.acks == 0) {
     for (Lane& lane : lanes_) {
-      const auto partition = static_cast<size_t>(lane.partitions.front());
-      lane.connection->SendShared(barrier_frames_[partition], kNever);
+      if (lane.groups.empty()) continue;
+      lane.connection->SendShared(lane.groups.front()->barrier_frame, kNever);
     }
   }
   const int64_t deadline = NowNs() + kDrainNs;

@@ -1,8 +1,8 @@
 // Produces one topic as fast as its windows allow (closed loop) or at a fixed rate (open loop).
 //
 // Every producer holds one connection to each leader and deals its batches out to that leader's
-// partitions in turn, one batch a request. A batch is encoded once per partition and sent again and
-// again.
+// partitions in turn, one batch a request or one for each of several partitions. A request is
+// encoded once and sent again and again.
 //
 // Threads: Run() uses the caller's alone.
 // Errors:  Run() fails when a connection breaks or too many requests are refused.
@@ -35,7 +35,8 @@ struct ProduceOptions {
   size_t records_per_batch = 1;
   size_t in_flight = 5;  // Requests a connection.
   int producers = 1;
-  double requests_per_s = 0;  // Of all producers together; 0: closed loop.
+  size_t partitions_per_request = 1;  // Fewer where a leader has no more.
+  double requests_per_s = 0;          // Of all producers together; 0: closed loop.
   double warmup_s = 2;
   double measure_s = 10;
 };
@@ -43,6 +44,7 @@ struct ProduceOptions {
 struct ProduceResult {
   Histogram latency_us;  // Of acknowledged requests; empty for acks=0.
   int64_t requests = 0;
+  int64_t batches = 0;
   int64_t records = 0;
   int64_t record_bytes = 0;  // Of values.
   int64_t errors = 0;
@@ -63,23 +65,31 @@ class ProduceLoad final : public Connection::Listener {
   void OnClosed(Connection& connection) override;
 
  private:
+  // Partitions that share their requests.
+  struct Group {
+    std::vector<int32_t> partitions;
+    std::string frame;
+    std::string barrier_frame;  // The same, acknowledged.
+  };
+
   // One connection of one producer, to one leader.
   struct Lane {
     int producer = 0;
     std::unique_ptr<Connection> connection;
-    std::vector<int32_t> partitions;
+    std::vector<const Group*> groups;
     size_t turn = 0;
     std::deque<int64_t> backlog;  // Intended times of an open loop that found the window full.
   };
 
   absl::Status Connect();
-  void EncodeFrames(const TopicState& topic);
+  // The groups of each leader.
+  std::map<int32_t, std::vector<const Group*>> EncodeGroups(const TopicState& topic);
   bool HasRoom(const Lane& lane) const;
   void SendNext(Lane& lane, int64_t intended_ns);
   void FillClosed(Lane& lane);
   void DealDue(int64_t now_ns);
   void Turn(int64_t now_ns, int64_t until_ns);
-  void Count(int64_t now_ns, int64_t intended_ns);
+  void Count(int64_t now_ns, int64_t intended_ns, int64_t batches);
   void OnRefused(Connection& connection, const ProduceAnswer& answer);
   // Waits for what is in flight; with acks=0 for one acknowledged request behind all the others.
   absl::Status Drain();
@@ -87,8 +97,7 @@ class ProduceLoad final : public Connection::Listener {
 
   const ProduceOptions options_;
   Poller poller_;
-  std::vector<std::string> frames_;          // By partition.
-  std::vector<std::string> barrier_frames_;  // The same, acknowledged.
+  std::deque<Group> groups_;  // Never moved: frames are borrowed while they are sent.
   std::vector<Lane> lanes_;
   size_t next_lane_ = 0;
   std::optional<Schedule> schedule_;

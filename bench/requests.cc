@@ -142,28 +142,36 @@ absl::Status ParseDeleteTopic(std::string_view body) {
   return absl::OkStatus();
 }
 
-std::string ProduceRequest(std::string_view topic, int32_t partition, int16_t acks,
-                           int32_t timeout_ms, std::string_view batch) {
+std::string ProduceRequest(std::string_view topic, int16_t acks, int32_t timeout_ms,
+                           const std::vector<ProduceBatch>& batches) {
   kafka::ProduceRequest request;
   request.acks = acks;
   request.timeout_ms = timeout_ms;
   auto& data = request.topic_data.emplace_back();
   data.name = topic;
-  data.partition_data.push_back(
-      {.index = partition, .records = Bytes(nullptr, batch.data(), batch.size())});
+  for (const ProduceBatch& batch : batches) {
+    data.partition_data.push_back(
+        {.index = batch.partition,
+         .records = Bytes(nullptr, batch.bytes.data(), batch.bytes.size())});
+  }
   return Frame(request, kProduceVersion);
 }
 
 absl::StatusOr<ProduceAnswer> ParseProduce(std::string_view body) {
   ASSIGN_OR_RETURN(kafka::ProduceResponse response,
                    Parse<kafka::ProduceResponse>(body, kProduceVersion));
-  if (response.responses.size() != 1 || response.responses[0].partition_responses.size() != 1) {
-    return MakeError(Errc::kInvalidRequest, "a produce to one partition was answered for others");
+  if (response.responses.size() != 1 || response.responses[0].partition_responses.empty()) {
+    return MakeError(Errc::kInvalidRequest, "a produce to one topic was answered for others");
   }
-  const auto& partition = response.responses[0].partition_responses[0];
+  const auto& answered = response.responses[0].partition_responses;
+  const auto refused = std::find_if(answered.begin(), answered.end(), [](const auto& each) {
+    return each.error_code != kafka::ErrorCode::kNone;
+  });
+  const auto& partition = refused == answered.end() ? answered.front() : *refused;
   ProduceAnswer answer{.partition = partition.index,
                        .error = static_cast<int16_t>(partition.error_code),
                        .base_offset = partition.base_offset,
+                       .partitions = static_cast<int64_t>(answered.size()),
                        .leader_hint = partition.current_leader.leader_id,
                        .leader_hint_epoch = partition.current_leader.leader_epoch,
                        .endpoints = {}};

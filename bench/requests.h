@@ -56,10 +56,17 @@ struct CreateTopicSpec {
   std::vector<std::pair<std::string, std::string>> configs;
 };
 
+struct ProduceBatch {
+  int32_t partition = 0;
+  std::string_view bytes;
+};
+
+// Of one partition: the first that was refused, else the first.
 struct ProduceAnswer {
   int32_t partition = -1;
   int16_t error = 0;
   int64_t base_offset = -1;
+  int64_t partitions = 1;  // How many were answered for.
   // The new leader where the broker hinted at one (KIP-951); else -1.
   int32_t leader_hint = -1;
   int32_t leader_hint_epoch = -1;
@@ -91,9 +98,9 @@ std::string DeleteTopicRequest(std::string_view topic, int32_t timeout_ms);
 // Ok when the topic is gone, or was never there.
 absl::Status ParseDeleteTopic(std::string_view body);
 
-// One batch for one partition; `acks` is 0, 1 or -1 for all.
-std::string ProduceRequest(std::string_view topic, int32_t partition, int16_t acks,
-                           int32_t timeout_ms, std::string_view batch);
+// At most one batch a partition; `acks` is 0, 1 or -1 for all.
+std::string ProduceRequest(std::string_view topic, int16_t acks, int32_t timeout_ms,
+                           const std::vector<ProduceBatch>& batches);
 absl::StatusOr<ProduceAnswer> ParseProduce(std::string_view body);
 
 struct FetchLimits {

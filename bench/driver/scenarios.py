@@ -119,9 +119,9 @@ def round_trip(cluster, profile, topic, record_bytes, rate):
     }
 
 
-def produce(cluster, profile, topic, acks, megabytes_per_s=None):
-    """S2: batches to all partitions from two producers."""
-    shape = (*PRODUCE, "--acks", acks)
+def produce(cluster, profile, topic, acks, megabytes_per_s=None, together=1):
+    """S2: batches to all partitions from two producers, of `together` partitions in a request."""
+    shape = (*PRODUCE, "--acks", acks, "--partitions-per-request", together)
     if megabytes_per_s:
         records = (128 * 1024 - 61) // (1024 + 12)  # As RecordsPerBatch has it.
         shape += ("--rate", megabytes_per_s * 1e6 / (records * 1024))
@@ -188,6 +188,8 @@ def all_of(cluster, profile, note, half_rate_of):
             load.create(cluster, topic, PARTITIONS, mode)
             measured(f"produce acks={acks} {mode}", produce, topic, acks)
             if acks == "all":
+                measured(f"produce acks=all {mode}, 4 partitions a request", produce, topic, acks,
+                         None, 4)
                 rate = half_rate_of(mode)
                 if rate:
                     measured(f"produce acks=all {mode} at half Kafka's rate", produce, topic, acks,

@@ -17,9 +17,10 @@ for _mode in ("P", "F"):
                      "cpu_us_per_request", "us", False))
         ROWS.append((f"{_what}, {_mode}, context switches a request", f"{_what} {_mode}",
                      "switches_per_request", "", False))
-for _mode, _levels in (("P", ("all", "1", "0")), ("F", ("all", "1"))):
-    for _acks in _levels:
-        _name = f"produce acks={_acks} {_mode}"
+for _mode, _kinds in (("P", ("all {}", "all {}, 4 partitions a request", "1 {}", "0 {}")),
+                      ("F", ("all {}", "all {}, 4 partitions a request", "1 {}"))):
+    for _kind in _kinds:
+        _name = f"produce acks={_kind.format(_mode)}"
         ROWS.append((f"{_name}", _name, "mb_per_s", "MB/s", True))
         ROWS.append((f"{_name}, broker CPU", _name, "cpu_s_per_gb", "CPU-s/GB", False))
         ROWS.append((f"{_name}, machine CPU", _name, "machine_cpu_s_per_gb", "CPU-s/GB", False))
@@ -35,6 +36,8 @@ DEFAULTS = [
     ("rtt 100 B, p50", "rtt 100 B F", "rtt 100 B P", "p50_us", "us", False),
     ("rtt 100 B, p99", "rtt 100 B F", "rtt 100 B P", "p99_us", "us", False),
     ("produce acks=all", "produce acks=all F", "produce acks=all P", "mb_per_s", "MB/s", True),
+    ("produce acks=all, 4 partitions a request", "produce acks=all F, 4 partitions a request",
+     "produce acks=all P, 4 partitions a request", "mb_per_s", "MB/s", True),
     ("produce acks=all, broker CPU", "produce acks=all F", "produce acks=all P", "cpu_s_per_gb",
      "CPU-s/GB", False),
 ]

@@ -23,7 +23,7 @@ std::string BodyOf(const Response& response, int16_t version) {
 
 TEST(RequestsTest, AProduceFrameCarriesTheBatchUntouched) {
   const std::string batch = EncodeBatch(3, 50, 1, 1);
-  const std::string frame = ProduceRequest("orders", 4, -1, 1500, batch);
+  const std::string frame = ProduceRequest("orders", -1, 1500, {{4, batch}});
   EXPECT_EQ(LoadBigEndian<int32_t>(frame.data()), static_cast<int32_t>(frame.size() - 4));
   EXPECT_EQ(LoadBigEndian<int32_t>(frame.data() + kCorrelationAt), 0);
   kafka::Reader reader(Bytes::Copy(frame), 4);
@@ -54,6 +54,20 @@ TEST(RequestsTest, AProduceAnswerGivesTheHintOfTheNewLeader) {
   EXPECT_EQ(answer->leader_hint_epoch, 9);
   ASSERT_EQ(answer->endpoints.size(), 1u);
   EXPECT_EQ(answer->endpoints[0].port, 9093);
+}
+
+TEST(RequestsTest, AnAnswerForSeveralPartitionsIsThatOfTheFirstRefused) {
+  kafka::ProduceResponse response;
+  auto& topic = response.responses.emplace_back();
+  for (const int32_t index : {0, 1, 2}) {
+    topic.partition_responses.emplace_back().index = index;
+  }
+  EXPECT_EQ(ParseProduce(BodyOf(response, 12))->error, 0);
+  topic.partition_responses[1].error_code = kafka::ErrorCode::kNotEnoughReplicas;
+  const auto answer = ParseProduce(BodyOf(response, 12));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->partition, 1);
+  EXPECT_EQ(answer->error, 19);
 }
 
 TEST(RequestsTest, AnAnswerThatEndsTooEarlyIsAnError) {
