@@ -149,6 +149,10 @@ void Core::HandleReject(NodeId from, Progress& peer, const AppendReply& reply, M
                          ? reply.prev_index <= peer.written
                          : !peer.awaiting || reply.prev_index != peer.probe_prev;
   if (stale) return;
+  if (reply.prev_index <= peer.written) {
+    // It lost what it acknowledged, and nobody told us of another process: no use in haste.
+    return Hold(peer, options_.timing.append_retry, now);
+  }
   // Pitfall 36: both sides jump over whole terms.
   const LogIndex agree_at_most = log_.LastAtOrBelow(reply.hint_index, reply.hint_term);
   const bool below_our_log =

@@ -1,0 +1,189 @@
+#include "raft/liveness.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace garam::raft {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Kind = LivenessEvent::Kind;
+
+constexpr NodeId kPeer{2};
+constexpr StartId kFirst{11};
+constexpr StartId kSecond{22};
+
+class LivenessTest : public ::testing::Test {
+ protected:
+  LivenessTest() {
+    liveness_.Add(kPeer, now_);
+    liveness_.TakeProbes();
+  }
+  void MakeUp() {
+    liveness_.HandshakeDone(kPeer, kFirst, now_);
+    liveness_.StreamOpened(kPeer, 1, now_);
+    liveness_.StreamOpened(kPeer, 2, now_);
+    liveness_.TakeEvents();
+  }
+  // Ticks at every deadline on the way.
+  void Pass(Duration time) {
+    const MonoTime until = now_ + time;
+    while (liveness_.NextDeadline() && *liveness_.NextDeadline() <= until) {
+      now_ = std::max(now_, *liveness_.NextDeadline());
+      liveness_.Tick(now_);
+    }
+    now_ = until;
+  }
+  std::vector<Kind> Events() {
+    std::vector<Kind> kinds;
+    for (const LivenessEvent& event : liveness_.TakeEvents()) kinds.push_back(event.kind);
+    return kinds;
+  }
+
+  MonoTime now_{};
+  Liveness liveness_{Timing{}};
+};
+
+TEST_F(LivenessTest, ANewPeerIsProbedAtOnceAndIsUpWhenItAnswers) {
+  Liveness fresh{Timing{}};
+  fresh.Add(kPeer, now_);
+  EXPECT_THAT(fresh.TakeProbes(), ElementsAre(kPeer));
+  fresh.HandshakeDone(kPeer, kFirst, now_);
+  EXPECT_THAT(fresh.TakeEvents(), ElementsAre(LivenessEvent{kPeer, Kind::kUp, kFirst}));
+  EXPECT_EQ(fresh.StateOf(kPeer), NodeState::kUp);
+}
+
+TEST_F(LivenessTest, APeerThatNeverAnswersIsDownAfterTheHandshakeTime) {
+  Pass(Millis(99));
+  EXPECT_THAT(Events(), IsEmpty());
+  Pass(Millis(1));
+  EXPECT_THAT(Events(), ElementsAre(Kind::kDown));
+}
+
+TEST_F(LivenessTest, HeartbeatsKeepAPeerUp) {
+  MakeUp();
+  for (int i = 0; i < 50; ++i) {
+    Pass(Millis(100));
+    liveness_.HeartbeatReceived(kPeer, kFirst, now_);
+  }
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(LivenessTest, SilenceMakesAPeerSuspectNotDownWhileAStreamIsOpen) {
+  MakeUp();
+  Pass(Millis(10000));
+  EXPECT_THAT(Events(), ElementsAre(Kind::kSuspect));
+  EXPECT_EQ(liveness_.StateOf(kPeer), NodeState::kSuspect);
+}
+
+TEST_F(LivenessTest, OneResetAloneIsNeverDown) {
+  MakeUp();
+  liveness_.StreamClosed(kPeer, 1, now_);
+  EXPECT_THAT(liveness_.TakeProbes(), IsEmpty());
+  liveness_.HandshakeRefused(kPeer, now_);
+  Pass(Millis(300));
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(LivenessTest, AllStreamsClosedAndARefusedHandshakeIsDownAtOnce) {
+  MakeUp();
+  liveness_.StreamClosed(kPeer, 1, now_);
+  liveness_.StreamClosed(kPeer, 2, now_);
+  EXPECT_THAT(liveness_.TakeProbes(), ElementsAre(kPeer));
+  EXPECT_THAT(Events(), IsEmpty());
+  liveness_.HandshakeRefused(kPeer, now_);
+  EXPECT_THAT(Events(), ElementsAre(Kind::kDown));
+}
+
+TEST_F(LivenessTest, AllStreamsClosedAndNoAnswerIsDownWithin100Ms) {
+  MakeUp();
+  liveness_.StreamClosed(kPeer, 1, now_);
+  liveness_.StreamClosed(kPeer, 2, now_);
+  Pass(Millis(100));
+  EXPECT_THAT(Events(), ElementsAre(Kind::kDown));
+}
+
+TEST_F(LivenessTest, AHandshakeThatSucceedsClearsTheSuspicion) {
+  MakeUp();
+  liveness_.StreamClosed(kPeer, 1, now_);
+  liveness_.StreamClosed(kPeer, 2, now_);
+  liveness_.HandshakeDone(kPeer, kFirst, now_);
+  Pass(Millis(300));
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(LivenessTest, AStreamThatOpensWhileTheHandshakeFailsKeepsThePeer) {
+  MakeUp();
+  liveness_.StreamClosed(kPeer, 1, now_);
+  liveness_.StreamClosed(kPeer, 2, now_);
+  liveness_.StreamOpened(kPeer, 3, now_);
+  liveness_.HandshakeTimedOut(kPeer, now_);
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(LivenessTest, ANewStartIdIsARestartEvenOfAPeerThatNeverSeemedDown) {
+  MakeUp();
+  liveness_.HeartbeatReceived(kPeer, kSecond, now_);
+  EXPECT_THAT(liveness_.TakeEvents(), ElementsAre(LivenessEvent{kPeer, Kind::kRestarted, kSecond}));
+}
+
+TEST_F(LivenessTest, ADownPeerThatComesBackAnewIsRestartedAndThenUp) {
+  MakeUp();
+  liveness_.StreamClosed(kPeer, 1, now_);
+  liveness_.StreamClosed(kPeer, 2, now_);
+  liveness_.HandshakeRefused(kPeer, now_);
+  liveness_.HandshakeDone(kPeer, kSecond, now_);
+  EXPECT_THAT(Events(), ElementsAre(Kind::kDown, Kind::kRestarted, Kind::kUp));
+}
+
+TEST_F(LivenessTest, TheLastWordsOfADeadProcessAreNoRestart) {
+  MakeUp();
+  liveness_.HeartbeatReceived(kPeer, kSecond, now_);
+  Events();
+  liveness_.HeartbeatReceived(kPeer, kFirst, now_);
+  EXPECT_THAT(Events(), IsEmpty());
+  EXPECT_EQ(liveness_.StartIdOf(kPeer), kSecond);
+}
+
+TEST_F(LivenessTest, ADownPeerIsAskedAgainEveryHalfSecond) {
+  Pass(Millis(100));
+  EXPECT_THAT(Events(), ElementsAre(Kind::kDown));
+  liveness_.TakeProbes();
+  Pass(Millis(499));
+  EXPECT_THAT(liveness_.TakeProbes(), IsEmpty());
+  Pass(Millis(1));
+  EXPECT_THAT(liveness_.TakeProbes(), ElementsAre(kPeer));
+}
+
+TEST_F(LivenessTest, Pitfall30OurOwnPauseIsNotThePeersSilence) {
+  MakeUp();
+  now_ += Millis(5000);
+  liveness_.Tick(now_);
+  EXPECT_THAT(Events(), IsEmpty());
+  liveness_.HeartbeatReceived(kPeer, kFirst, now_);
+  Pass(Millis(399));
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(LivenessTest, APeerThatStaysSilentAfterOurPauseIsSuspect) {
+  MakeUp();
+  now_ += Millis(5000);
+  liveness_.Tick(now_);
+  Pass(Millis(400));
+  EXPECT_THAT(Events(), ElementsAre(Kind::kSuspect));
+}
+
+TEST_F(LivenessTest, Pitfall30AHandshakeThatRanOverOurOwnPauseIsGivenItsTime) {
+  MakeUp();
+  liveness_.StreamClosed(kPeer, 1, now_);
+  liveness_.StreamClosed(kPeer, 2, now_);
+  now_ += Millis(350);
+  liveness_.Tick(now_);
+  EXPECT_THAT(Events(), IsEmpty());
+  liveness_.HandshakeDone(kPeer, kFirst, now_);
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace garam::raft
