@@ -16,6 +16,7 @@ using kafka::ErrorCode;
 using kafka::ListOffsetsRequest;
 using kafka::ListOffsetsResponse;
 
+constexpr int16_t kFirstVersionWithLeaderEpoch = 4;
 constexpr int16_t kFirstVersionWithOffsetNotAvailable = 5;
 
 struct SpecialTime {
@@ -100,7 +101,9 @@ class ListOffsetsOperation : public std::enable_shared_from_this<ListOffsetsOper
     if (!found.ok()) return Fail(answer, found.status());
     answer.offset = found->offset.value();
     answer.timestamp = found->timestamp_ms;
-    answer.leader_epoch = found->leader_epoch.value();
+    if (request_->version() >= kFirstVersionWithLeaderEpoch) {
+      answer.leader_epoch = found->leader_epoch.value();
+    }
     OneDone();
   }
 
