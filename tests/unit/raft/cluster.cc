@@ -98,8 +98,9 @@ void Cluster::Elect(NodeId node) {
   Run();
   Do(node, [this](Core& core) { core.Campaign(now_); });
   Run();
-  oracle_.Expect(alive(node) && core(node).confirmed(),
-                 absl::StrCat("node ", node.value(), " was not elected"));
+  if (!alive(node) || !core(node).confirmed()) {
+    oracle_.Fail(absl::StrCat("node ", node.value(), " was not elected"));
+  }
 }
 
 absl::StatusOr<LogIndex> Cluster::Propose(NodeId node, const std::string& payload) {
@@ -136,8 +137,8 @@ void Cluster::Drain(NodeId id) {
     }
     if (ready.commit) {
       oracle_.Expect(*ready.commit > image.commit, "the commit went back");
-      image.commit = *ready.commit;
-      oracle_.Committed(id, *ready.commit, node.core->stage() == Stage::kDurable, images_);
+      const LogIndex before = std::exchange(image.commit, *ready.commit);
+      oracle_.Committed(id, before, *ready.commit, node.core->stage() == Stage::kDurable, images_);
     }
     if (!node.hold && (ready.hard_state || ready.has_log_write())) Schedule(id);
     for (Outgoing& outgoing : ready.messages) Post(id, std::move(outgoing));

@@ -20,13 +20,13 @@ std::string Name(const LogEntry& entry) {
 
 void Oracle::LeaderElected(Term term, NodeId node, const NodeImage& image) {
   auto [first, fresh] = leaders_.try_emplace(term, node);
-  Expect(fresh || first->second == node,
-         absl::StrCat("two leaders in term ", term.value(), ": ", first->second.value(), " and ",
+  if (!fresh && first->second != node) {
+    Fail(absl::StrCat("two leaders in term ", term.value(), ": ", first->second.value(), " and ",
                       node.value()));
+  }
   for (const LogEntry& entry : committed_) {
-    if (entry.term >= term) continue;
-    Expect(Has(image.handed, entry),
-           absl::StrCat("leader of term ", term.value(), " lacks committed ", Name(entry)));
+    if (entry.term >= term || Has(image.handed, entry)) continue;
+    Fail(absl::StrCat("leader of term ", term.value(), " lacks committed ", Name(entry)));
   }
 }
 
@@ -36,33 +36,35 @@ void Oracle::Handed(const NodeImage& image, LogIndex from) {
     const Term before = i == 0 ? Term(0) : image.handed[i - 1].term;
     auto [seen, fresh] = seen_.try_emplace({entry.index.value(), entry.term.value()},
                                            std::string(entry.bytes.view()), before);
-    Expect(fresh || (seen->second.first == entry.bytes.view() && seen->second.second == before),
-           absl::StrCat("log matching: two different ", Name(entry)));
-    if (i < committed_.size()) {
-      // A leader of the past may still append; what comes later must not differ.
-      Expect(entry.term <= committed_[i].term,
-             absl::StrCat("committed ", Name(committed_[i]), " was replaced"));
+    const bool same = seen->second.first == entry.bytes.view() && seen->second.second == before;
+    if (!fresh && !same) Fail(absl::StrCat("log matching: two different ", Name(entry)));
+    // A leader of the past may still append; what comes later must not differ.
+    if (i < committed_.size() && entry.term > committed_[i].term) {
+      Fail(absl::StrCat("committed ", Name(committed_[i]), " was replaced"));
     }
   }
 }
 
-void Oracle::Committed(NodeId node, LogIndex commit, bool count_durable,
+void Oracle::Committed(NodeId node, LogIndex from, LogIndex commit, bool count_durable,
                        const std::map<NodeId, NodeImage>& images) {
   const NodeImage& own = images.at(node);
   Expect(commit.value() <= static_cast<int64_t>(own.handed.size()), "commit beyond the log's end");
-  for (size_t i = 0; i < own.handed.size() && static_cast<int64_t>(i) < commit.value(); ++i) {
+  const size_t end = std::min(own.handed.size(), static_cast<size_t>(commit.value()));
+  for (auto i = static_cast<size_t>(from.value()); i < end; ++i) {
     const LogEntry& entry = own.handed[i];
     if (i < committed_.size()) {
-      Expect(committed_[i].term == entry.term && committed_[i].bytes.view() == entry.bytes.view(),
-             absl::StrCat("node ", node.value(), " applied another ", Name(entry)));
+      if (committed_[i].term != entry.term || committed_[i].bytes.view() != entry.bytes.view()) {
+        Fail(absl::StrCat("node ", node.value(), " applied another ", Name(entry)));
+      }
       continue;
     }
     size_t having = 0;
     for (const auto& [id, image] : images) {
       having += Has(count_durable ? image.durable : image.written, entry) ? 1 : 0;
     }
-    Expect(having * 2 > images.size(),
-           absl::StrCat(Name(entry), " is committed, but on ", having, " disks only"));
+    if (having * 2 <= images.size()) {
+      Fail(absl::StrCat(Name(entry), " is committed, but on ", having, " disks only"));
+    }
     committed_.push_back(entry);
   }
 }

@@ -26,11 +26,13 @@ class Oracle {
  public:
   void LeaderElected(Term term, NodeId node, const NodeImage& image);
   void Handed(const NodeImage& image, LogIndex from);
-  // `node` learnt that everything up to `commit` is committed; `disks` are all, dead ones included.
-  void Committed(NodeId node, LogIndex commit, bool count_durable,
+  // `node`, which knew `from` to be committed, learnt so of everything up to `commit`. `images` are
+  // all, those of dead nodes included.
+  void Committed(NodeId node, LogIndex from, LogIndex commit, bool count_durable,
                  const std::map<NodeId, NodeImage>& images);
-  void Expect(bool holds, const std::string& otherwise) {
-    if (!holds) violations_.push_back(otherwise);
+  void Fail(std::string what) { violations_.push_back(std::move(what)); }
+  void Expect(bool holds, const char* otherwise) {
+    if (!holds) Fail(otherwise);
   }
 
   const std::vector<std::string>& violations() const { return violations_; }
