@@ -33,6 +33,7 @@ struct Arguments {
   double measure_s = 10;
   CreateTopicSpec create;
   std::vector<std::string> configs;
+  bool consume = false;
   FetchLimits fetch;
   bool again_from_start = false;
   int64_t interval_us = 1000;
@@ -59,6 +60,7 @@ absl::Status RunProduce(const Arguments& arguments) {
   options.records_per_batch = RecordsPerBatch(arguments.record_bytes, arguments.batch_bytes);
   options.in_flight = arguments.in_flight;
   options.producers = arguments.producers;
+  options.consume = arguments.consume;
   options.partitions_per_request = arguments.partitions_per_request;
   options.requests_per_s = arguments.rate;
   options.warmup_s = arguments.warmup_s;
@@ -80,6 +82,7 @@ absl::Status RunProduce(const Arguments& arguments) {
   json.Add("first_error", int64_t{result.first_error});
   json.Add("client_cpu_s", result.client_cpu_seconds);
   json.AddRaw("latency_us", LatencyJson(result.latency_us));
+  if (options.consume) json.AddRaw("end_to_end_us", LatencyJson(result.end_to_end_us));
   std::vector<std::string> seconds;
   for (const double megabytes : result.megabytes_by_second) {
     seconds.push_back(absl::StrFormat("%.1f", megabytes));
@@ -208,6 +211,7 @@ void AddLoadCommands(CLI::App& app, Arguments& arguments, absl::Status& status) 
     arguments.in_flight = 1;
     arguments.record_bytes = 100;
   });
+  rtt->add_flag("--consume", arguments.consume, "time the way to a consumer too");
   rtt->callback([&] { status = RunProduce(arguments); });
 
   CLI::App* produce = app.add_subcommand("produce", "S2: batches to all partitions");

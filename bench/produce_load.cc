@@ -27,7 +27,15 @@ ProduceLoad::~ProduceLoad() = default;
 
 absl::Status ProduceLoad::Connect() {
   ASSIGN_OR_RETURN(const ClusterState state, DescribeReady(options_.bootstrap, options_.topic));
-  const auto by_leader = EncodeGroups(*state.Find(options_.topic));
+  const TopicState& topic = *state.Find(options_.topic);
+  if (options_.consume) {
+    if (topic.partitions.size() != 1 || options_.records_per_batch != 1) {
+      return MakeError(Errc::kInvalidRequest, "to consume takes one partition, one record a batch");
+    }
+    ASSIGN_OR_RETURN(tail_, TailReader::Open(poller_, state.brokers.at(topic.partitions[0].leader),
+                                             options_.topic, 0, &arrivals_));
+  }
+  const auto by_leader = EncodeGroups(topic);
   for (int producer = 0; producer < options_.producers; ++producer) {
     for (const auto& [leader, groups] : by_leader) {
       ASSIGN_OR_RETURN(auto connection, Connection::Open(poller_, state.brokers.at(leader), this));
@@ -79,6 +87,7 @@ absl::StatusOr<ProduceResult> ProduceLoad::Run() {
   sending_ = false;
   RETURN_IF_ERROR(broken_);
   RETURN_IF_ERROR(Drain());
+  if (tail_ != nullptr) RETURN_IF_ERROR(DrainTail());
   // Without acknowledgements the data has arrived only when the barrier behind it has.
   const int64_t end = options_.acks == 0 ? NowNs() : counted_to_ns_;
   result_.seconds = static_cast<double>(end - counted_from_ns_) / kNsPerSecond;
@@ -170,6 +179,9 @@ void ProduceLoad::OnAnswer(Connection& connection, int64_t cookie, std::string_v
     OnRefused(connection, *answer);
   } else if (cookie != kNever) {
     Count(now, cookie, answer->partitions);
+    if (tail_ != nullptr && cookie >= counted_from_ns_ && cookie < counted_to_ns_) {
+      arrivals_.OnProduced(answer->base_offset, cookie);
+    }
   }
   if (!sending_) return;
   if (!schedule_) {
@@ -222,6 +234,20 @@ absl::Status ProduceLoad::Drain() {
       return broken_.ok() ? MakeError(Errc::kTimedOut, "requests were left unanswered") : broken_;
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status ProduceLoad::DrainTail() {
+  const int64_t deadline = NowNs() + kDrainNs;
+  while (tail_->status().ok() && arrivals_.missing() > 0 && NowNs() < deadline) {
+    poller_.RunOnce(deadline);
+  }
+  RETURN_IF_ERROR(tail_->status());
+  if (arrivals_.missing() > 0) {
+    return MakeError(Errc::kTimedOut,
+                     absl::StrCat(arrivals_.missing(), " acknowledged records never arrived"));
+  }
+  result_.end_to_end_us = arrivals_.latency_us();
   return absl::OkStatus();
 }
 

@@ -18,11 +18,13 @@
 #include <utility>
 #include <vector>
 
+#include "bench/arrival_matcher.h"
 #include "bench/connection.h"
 #include "bench/histogram.h"
 #include "bench/poller.h"
 #include "bench/requests.h"
 #include "bench/schedule.h"
+#include "bench/tail_reader.h"
 #include "common/status.h"
 
 namespace garam::bench {
@@ -36,13 +38,15 @@ struct ProduceOptions {
   size_t in_flight = 5;  // Requests a connection.
   int producers = 1;
   size_t partitions_per_request = 1;  // Fewer where a leader has no more.
-  double requests_per_s = 0;          // Of all producers together; 0: closed loop.
+  bool consume = false;       // Also read the topic's end, for the time from producer to consumer.
+  double requests_per_s = 0;  // Of all producers together; 0: closed loop.
   double warmup_s = 2;
   double measure_s = 10;
 };
 
 struct ProduceResult {
-  Histogram latency_us;  // Of acknowledged requests; empty for acks=0.
+  Histogram latency_us;     // Of acknowledged requests; empty for acks=0.
+  Histogram end_to_end_us;  // With `consume`: until the consumer had the record.
   int64_t requests = 0;
   int64_t batches = 0;
   int64_t records = 0;
@@ -93,12 +97,16 @@ class ProduceLoad final : public Connection::Listener {
   void OnRefused(Connection& connection, const ProduceAnswer& answer);
   // Waits for what is in flight; with acks=0 for one acknowledged request behind all the others.
   absl::Status Drain();
+  // The consumer gets what was acknowledged last.
+  absl::Status DrainTail();
   Lane& LaneOf(const Connection& connection);
 
   const ProduceOptions options_;
   Poller poller_;
   std::deque<Group> groups_;  // Never moved: frames are borrowed while they are sent.
   std::vector<Lane> lanes_;
+  ArrivalMatcher arrivals_;
+  std::unique_ptr<TailReader> tail_;
   size_t next_lane_ = 0;
   std::optional<Schedule> schedule_;
   bool sending_ = true;

@@ -9,6 +9,7 @@
 #include "proto/kafka/delete_topics.h"
 #include "proto/kafka/fetch.h"
 #include "proto/kafka/frame.h"
+#include "proto/kafka/list_offsets.h"
 #include "proto/kafka/metadata.h"
 #include "proto/kafka/produce.h"
 
@@ -19,6 +20,7 @@ namespace {
 constexpr int16_t kProduceVersion = 12;
 constexpr int16_t kFetchVersion = 12;
 constexpr int16_t kMetadataVersion = 12;
+constexpr int16_t kListOffsetsVersion = 7;
 constexpr int16_t kCreateTopicsVersion = 7;
 constexpr int16_t kDeleteTopicsVersion = 5;
 
@@ -221,6 +223,33 @@ absl::StatusOr<std::vector<FetchedPartition>> ParseFetch(std::string_view body) 
     }
   }
   return partitions;
+}
+
+std::string EndOffsetRequest(std::string_view topic, int32_t partition) {
+  constexpr int64_t kLatest = -1;
+  kafka::ListOffsetsRequest request;
+  request.replica_id = -1;
+  auto& wanted = request.topics.emplace_back();
+  wanted.name = topic;
+  auto& where = wanted.partitions.emplace_back();
+  where.partition_index = partition;
+  where.timestamp = kLatest;
+  return Frame(request, kListOffsetsVersion);
+}
+
+absl::StatusOr<int64_t> ParseEndOffset(std::string_view body) {
+  ASSIGN_OR_RETURN(const kafka::ListOffsetsResponse response,
+                   Parse<kafka::ListOffsetsResponse>(body, kListOffsetsVersion));
+  if (response.topics.size() != 1 || response.topics[0].partitions.size() != 1) {
+    return MakeError(Errc::kInvalidRequest, "a question for one offset was answered otherwise");
+  }
+  const auto& partition = response.topics[0].partitions[0];
+  if (partition.error_code != kafka::ErrorCode::kNone) {
+    return MakeError(
+        Errc::kUnknown,
+        absl::StrCat("no end offset: ", std::string(kafka::ErrorCodeName(partition.error_code))));
+  }
+  return partition.offset;
 }
 
 }  // namespace garam::bench

@@ -113,4 +113,8 @@ std::string FetchRequest(std::string_view topic, const std::vector<FetchPosition
                          const FetchLimits& limits);
 absl::StatusOr<std::vector<FetchedPartition>> ParseFetch(std::string_view body);
 
+// The offset after the partition's last visible record.
+std::string EndOffsetRequest(std::string_view topic, int32_t partition);
+absl::StatusOr<int64_t> ParseEndOffset(std::string_view body);
+
 }  // namespace garam::bench

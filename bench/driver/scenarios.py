@@ -101,7 +101,7 @@ def round_trip(cluster, profile, topic, record_bytes, rate):
     """S1: one record a request, one in flight; at a fixed rate, latency counts from the plan."""
     shape = ("--record-bytes", record_bytes, "--acks", "all")
     if rate:
-        shape += ("--rate", rate, "--in-flight", 5)
+        shape += ("--rate", rate, "--in-flight", 5, "--consume")
     load.run(cluster, "rtt", *shape, "--warmup", 0, "--seconds", profile.settle_s, topic=topic)
     meter = Meter(cluster)
     seconds = profile.slow_rtt_s if rate else profile.rtt_s
@@ -109,7 +109,9 @@ def round_trip(cluster, profile, topic, record_bytes, rate):
     used = meter.stop(result["client_cpu_s"])
     latency = result["latency_us"]
     requests = max(1, latency["count"])
-    return {f"{name}_us": latency[name] for name in ("p50", "p90", "p99", "p999", "max")} | {
+    names = ("p50", "p90", "p99", "p999", "max")
+    arrival = {f"e2e_{name}_us": result["end_to_end_us"][name] for name in names} if rate else {}
+    return {f"{name}_us": latency[name] for name in names} | arrival | {
         "requests_per_s": result["requests_per_s"],
         "errors": result["errors"],
         "cpu_us_per_request": 1e6 * used["broker_cpu_s"] / requests,

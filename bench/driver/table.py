@@ -13,6 +13,9 @@ for _mode in ("P", "F"):
         for _metric, _unit in (("p50_us", "us"), ("p99_us", "us"), ("p999_us", "us")):
             ROWS.append((f"{_what}, {_mode}, {_metric[:-3]}", f"{_what} {_mode}", _metric, _unit,
                          False))
+        for _metric in ("e2e_p50_us", "e2e_p99_us"):
+            ROWS.append((f"{_what}, {_mode}, to a consumer, {_metric[4:-3]}", f"{_what} {_mode}",
+                         _metric, "us", False))
         ROWS.append((f"{_what}, {_mode}, broker CPU a request", f"{_what} {_mode}",
                      "cpu_us_per_request", "us", False))
         ROWS.append((f"{_what}, {_mode}, context switches a request", f"{_what} {_mode}",
