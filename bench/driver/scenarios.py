@@ -123,14 +123,17 @@ def round_trip(cluster, profile, topic, record_bytes, rate):
 
 def produce(cluster, profile, topic, acks, megabytes_per_s=None, together=1):
     """S2: batches to all partitions from two producers, of `together` partitions in a request."""
-    shape = (*PRODUCE, "--acks", acks, "--partitions-per-request", together)
+    shape = (*PRODUCE, "--partitions-per-request", together)
     if megabytes_per_s:
         records = (128 * 1024 - 61) // (1024 + 12)  # As RecordsPerBatch has it.
         shape += ("--rate", megabytes_per_s * 1e6 / (records * 1024))
-    load.run(cluster, "produce", *shape, "--warmup", 0, "--seconds", profile.settle_s, topic=topic)
+    # A new partition's leader may not be ready yet, which without answers closes the connection.
+    settling = "1" if acks == "0" else acks
+    load.run(cluster, "produce", *shape, "--acks", settling, "--warmup", 0, "--seconds",
+             profile.settle_s, topic=topic)
     meter = Meter(cluster)
-    result = load.run(cluster, "produce", *shape, "--warmup", 0, "--seconds", profile.produce_s,
-                      topic=topic)
+    result = load.run(cluster, "produce", *shape, "--acks", acks, "--warmup", 0, "--seconds",
+                      profile.produce_s, topic=topic)
     used = meter.stop(result["client_cpu_s"])
     gigabytes = max(1e-9, result["megabytes"] / 1000)
     latency = result["latency_us"]
