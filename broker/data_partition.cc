@@ -36,7 +36,7 @@ DataPartition::~DataPartition() = default;
 
 void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
   open_ = true;
-  next_offset_ = log->next_offset();
+  appended_offset_ = next_offset_ = log->next_offset();
   high_watermark_ = log->start_offset();
   // What recovery found is not known to be committed until a leader says so.
   boundaries_.push_back({log->last_index(), next_offset_, 0});
@@ -110,6 +110,7 @@ void DataPartition::Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDo
   if (view.log_append_time()) result.log_append_time_ms = view.max_timestamp_ms();
   // The caller gave these bytes up (see Partition::Produce): nobody else reads them yet.
   PatchRecordBatch(const_cast<char*>(batch.data()), next_offset_, term);
+  Offset next = view.next_offset();
 
   std::vector<LogEntry> entries;
   if (replica_.log().ShouldRoll(batch.size())) {
@@ -121,6 +122,7 @@ void DataPartition::Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDo
     std::move(done)(index.status());
     return;
   }
+  next_offset_ = next;
   if (acks == Acks::kNone) {
     std::move(done)(result);
     return;
@@ -174,39 +176,47 @@ void DataPartition::AnswerProduces() {
 }
 
 void DataPartition::OnRole() {
-  if (replica_.leads() && !leading_) {
-    leading_ = true;
-    confirmed_ = false;
-    isr_.Start(replicas_, replica_.core().last_index(), shard_.now());
-  } else if (!replica_.leads() && leading_) {
-    leading_ = false;
-    confirmed_ = false;
-    waiters_.FailEverything(NotLeader());
-    shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
-    tail_.Clear();
+  Term now_leads = replica_.leads() ? replica_.core().term() : Term(0);
+  if (now_leads != leading_term_) {
+    if (leading_term_ != Term(0)) EndLeadership();
+    leading_term_ = now_leads;
+    if (leading()) isr_.Start(replicas_, replica_.core().last_index(), shard_.now());
   }
   AnnounceState();
   WakeWatchers(0);
 }
 
+void DataPartition::EndLeadership() {
+  confirmed_ = false;
+  waiters_.FailEverything(NotLeader());
+  shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
+  tail_.Clear();
+  // Offsets that were given to batches which never reached the log are free again.
+  next_offset_ = replica_.log().next_offset();
+}
+
 void DataPartition::OnAppended(const std::vector<LogEntry>& entries) {
   bool leads = replica_.leads();
+  Offset end = appended_offset_;
   for (const LogEntry& entry : entries) {
     size_t bytes = 0;
     if (entry.kind == EntryKind::kBatch) {
       RecordBatchView view(entry.bytes.data());
       bytes = entry.bytes.size();
       if (leads) tail_.Add(view.base_offset(), view.next_offset(), entry.bytes);
-      next_offset_ = view.next_offset();
+      end = view.next_offset();
     }
-    boundaries_.push_back({entry.index, next_offset_, bytes});
+    boundaries_.push_back({entry.index, end, bytes});
   }
+  appended_offset_ = end;
+  // What has been proposed since is above.
+  next_offset_ = std::max(next_offset_, end);
 }
 
 void DataPartition::OnTruncated(LogIndex from, Offset next_offset) {
   while (!boundaries_.empty() && boundaries_.back().index >= from) boundaries_.pop_back();
-  next_offset_ = next_offset;
-  if (boundaries_.empty()) boundaries_.push_back({from - 1, next_offset_, 0});
+  if (boundaries_.empty()) boundaries_.push_back({from - 1, next_offset, 0});
+  appended_offset_ = next_offset_ = next_offset;
   tail_.TruncateTo(next_offset_);
 }
 
@@ -218,12 +228,12 @@ void DataPartition::OnCommitted(LogIndex commit) {
     visible += boundaries_.front().bytes;
     boundaries_.pop_front();
   }
-  if (leading_) OnProgress();
+  if (leading()) OnProgress();
   if (high_watermark_ > before) WakeWatchers(std::max<size_t>(visible, 1));
 }
 
 void DataPartition::OnProgress() {
-  if (!leading_ || !open_) return;
+  if (!leading() || !open_) return;
   FeedIsr();
   AnswerProduces();
 }

@@ -91,6 +91,8 @@ class DataPartition final : public Partition,
   absl::Status CheckProduce(size_t batch_bytes, Acks acks) const;
   absl::Status CheckLeader(std::optional<Term> current_leader_epoch) const;
   absl::Status NotLeader() const;
+  bool leading() const { return leading_term_ != Term(0); }
+  void EndLeadership();
   bool MinimumHas(LogIndex index) const;
   void Park(Acks acks, ProduceWaiters::Waiter waiter);
   void AnswerProduces();
@@ -116,12 +118,13 @@ class DataPartition final : public Partition,
   TimerId deadline_timer_ = kNoTimer;
   MonoTime deadline_armed_for_;
 
-  Offset next_offset_;  // Where the next batch of this log goes; the leader's to give.
+  Offset appended_offset_;  // Where the log ends.
+  Offset next_offset_;      // The same with what was proposed in this turn: the leader's to give.
   Offset high_watermark_;
   std::deque<Boundary> boundaries_;  // Above the high watermark, in log order.
 
   raft::IsrTracker isr_;    // While this replica leads.
-  bool leading_ = false;    // OnRole has begun this leadership …
+  Term leading_term_;       // The leadership that OnRole has begun; 0: none …
   bool confirmed_ = false;  // … and isr_ has been told that it is confirmed.
   TimerId isr_timer_ = kNoTimer;
   uint64_t announced_isr_version_ = 0;
