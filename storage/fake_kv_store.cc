@@ -34,7 +34,7 @@ absl::Status FakeKvStore::Write(const KvBatch& batch, bool sync) {
   RETURN_IF_ERROR(dead_);
   if (int fault = faults_ ? faults_(batch, sync) : 0) {
     absl::Status error = IoError(fault, "key-value store");
-    if (sync) dead_ = error;
+    if (sync && !IsDiskFull(error)) dead_ = error;
     return error;
   }
   ++writes_;

@@ -1,7 +1,9 @@
 // The seam to the key-value store: small rows beside the logs, never record data. One per broker.
 //
 // Threads:   any. Every call may block: run it on the BlockingPool.
-// Errors:    Errc::kStorage. After a failed synced write the store refuses further writes.
+// Errors:    Errc::kStorage. After a failed synced write the store refuses further writes, but for
+// a
+//            full disk (IsDiskFull), after which a later write may succeed.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,9 @@
 // Mode P (flush_messages > 1): Write itself puts plain entries into the file and says so by its
 // return value; the sync follows in the background within flush_ms or flush_messages records.
 //
-// Threads:   everything on `env.home`, but for Open and Remove, which block. No call of the
-//            observer or of a completion happens inside Write, SetOptions, OnCommitted or Flush.
+// Threads:   everything on `env.home`, but for Open and Remove, which block and may run elsewhere.
+//            No call of the observer happens inside a call of the owner; a read may complete inside
+//            the call that asked for it.
 // Ownership: owns its files. What `env` refers to and the observer must outlive it. Close before
 //            destroying; without Close it may be destroyed only when nothing posted or submitted
 //            will run any more (a simulated crash).

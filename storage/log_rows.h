@@ -7,7 +7,8 @@
 //   a<group><base><number>   index rows of a segment that has no footer yet, up to the mark
 // kIndex (not journaled):
 //   i<group><base><number>   index rows of a sealed segment
-// Group and base index are 8 bytes, big-endian; the number of a piece is 4.
+// Others who keep rows in kPartition use other first letters. Group and base index are 8 bytes,
+// big-endian; the number of a piece is 4.
 //
 // Threads: any; what takes a KvStore blocks.
 #pragma once

@@ -59,19 +59,12 @@ class RocksKvStore final : public KvStore {
       if (change.family == KvFamily::kIndex) journaled = false;
       RETURN_IF_ERROR(Translate(Add(change, changes)));
     }
-    {
-      std::lock_guard lock(mutex_);
-      RETURN_IF_ERROR(dead_);
-    }
+    RETURN_IF_ERROR(Recover());
     rocksdb::WriteOptions options;
     options.sync = sync && journaled;
     options.disableWAL = !journaled;
     absl::Status status = Translate(db_->Write(options, &changes));
-    if (!status.ok() && sync) {
-      // The journal's tail is unknown now; a second sync could lie.
-      std::lock_guard lock(mutex_);
-      dead_ = status;
-    }
+    if (!status.ok()) NoteError(status, sync);
     return status;
   }
 
@@ -102,6 +95,26 @@ class RocksKvStore final : public KvStore {
     return families_[static_cast<size_t>(family)];
   }
 
+  // After a full disk RocksDB refuses writes until it is told to look again.
+  absl::Status Recover() {
+    std::lock_guard lock(mutex_);
+    RETURN_IF_ERROR(dead_);
+    if (!disk_was_full_) return absl::OkStatus();
+    RETURN_IF_ERROR(Translate(db_->Resume()));
+    disk_was_full_ = false;
+    return absl::OkStatus();
+  }
+
+  void NoteError(const absl::Status& status, bool sync) {
+    std::lock_guard lock(mutex_);
+    if (status.code() == absl::StatusCode::kResourceExhausted) {
+      disk_was_full_ = true;
+    } else if (sync) {
+      // The journal's tail is unknown now; a second sync could lie.
+      dead_ = status;
+    }
+  }
+
   rocksdb::Status Add(const KvBatch::Change& change, rocksdb::WriteBatch& changes) const {
     switch (change.kind) {
       case KvBatch::Change::Kind::kPut:
@@ -117,7 +130,8 @@ class RocksKvStore final : public KvStore {
   const std::unique_ptr<rocksdb::DB> db_;
   const std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families_;
   std::mutex mutex_;
-  absl::Status dead_;  // Guarded by mutex_.
+  absl::Status dead_;  // Guarded by mutex_, as is the next.
+  bool disk_was_full_ = false;
 };
 
 rocksdb::DBOptions SmallDatabase(const std::shared_ptr<rocksdb::Cache>& cache) {

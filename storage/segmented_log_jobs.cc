@@ -116,10 +116,11 @@ void SegmentedLog::JobSucceeded(Flight flight) {
     ApplyMark(flight);
   }
   // The disk goes on before anybody is told.
-  if (MayWriteInline() && !ops_.empty()) WriteInline();
+  const bool inline_too = MayWriteInline() && !ops_.empty();
+  if (inline_too) WriteInline();
   MaybeStartJob();
   ArmFlushTimer();
-  if (flight.writes) observer_.OnWritten(flight.seq);
+  if (flight.writes || inline_too) observer_.OnWritten(written_seq_);
   if (flight.sync) observer_.OnDurable(flight.seq);
 }
 

@@ -217,7 +217,7 @@ class LogCrashTest : public LogFixture {
 };
 
 TEST_F(LogCrashTest, NothingAcknowledgedIsMissingAfterAnyCrash) {
-  constexpr uint64_t kSeeds = 3000;
+  constexpr uint64_t kSeeds = 800;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(seed);
     LogCrashTest_NothingAcknowledgedIsMissingAfterAnyCrash_Test fresh;

@@ -122,6 +122,18 @@ TEST_F(LogWriteTest, InModePWritesGoThroughThePoolOnceTooMuchIsUnsynced) {
   EXPECT_EQ(observer_.written, 3u);
 }
 
+TEST_F(LogWriteTest, InModePWritesThatGatheredBehindAJobAreReportedToo) {
+  options_.flush_messages = 1000;
+  Open();
+  // The first makes the file, through the pool; the others wait for it.
+  EXPECT_EQ(Write({Batch("a")}), 0u);
+  EXPECT_EQ(Write({Batch("b")}), 0u);
+  EXPECT_EQ(Write({Batch("c")}), 0u);
+  Settle();
+  EXPECT_EQ(observer_.written, 3u);
+  EXPECT_EQ(log_->written_index(), LogIndex(3));
+}
+
 TEST_F(LogWriteTest, GoingOverToModeFSyncsWhatModePLeftUnsynced) {
   OpenModeP();
   Write({Batch("b")});
