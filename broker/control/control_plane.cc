@@ -99,7 +99,7 @@ absl::Status ControlPlane::Listen() {
     if (auto peer = peers->Find(identity.node)) peer->Wake(identity.start_id);
   };
   service_ = std::make_unique<ControlService>(std::make_shared<const ControlService::Context>(
-      ControlService::Context{executor_, events_, options_.self, options_.stream_port, on_peer}));
+      executor_, events_, options_.self, options_.stream_port, on_peer));
   grpc::ServerBuilder builder;
   int port = 0;
   const bool v6 = options_.listen_host.find(':') != std::string::npos;

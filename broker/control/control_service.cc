@@ -6,7 +6,6 @@
 #include "broker/control/pair_receiver.h"
 #include "broker/control/unary_answer.h"
 #include "broker/wire/peer_check.h"
-#include "common/logging.h"
 #include "common/status.h"
 
 namespace garam {
@@ -25,8 +24,7 @@ grpc::ServerUnaryReactor* ControlService::Handshake(grpc::CallbackServerContext*
   absl::Status status = CheckReached(NodeId(request->to()), self.node);
   if (status.ok()) status = CheckPeer(self, peer, ProtocolOf(*request));
   if (!status.ok()) {
-    LogWarn("refusing the handshake of broker {}: {}", peer.node.value(),
-            std::string(status.message()));
+    context_->refusals.Refused("the handshake", peer.node, status);
     answer.Finish(status);
     return reactor;
   }

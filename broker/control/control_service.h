@@ -9,6 +9,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "broker/peers.h"
+#include "broker/wire/refusal_log.h"
 #include "common/executor.h"
 #include "proto/control.grpc.pb.h"
 
@@ -18,11 +19,20 @@ class ControlService final : public control::Control::CallbackService {
  public:
   // Shared with what executor 0 has queued, which may outlive the service.
   struct Context {
+    Context(Executor& executor_0, PeerEvents& core, std::function<NodeIdentity()> who,
+            std::function<uint16_t()> port, std::function<void(const NodeIdentity&)> reached)
+        : executor(executor_0),
+          events(core),
+          self(std::move(who)),
+          stream_port(std::move(port)),
+          on_peer(std::move(reached)) {}
+
     Executor& executor;
     PeerEvents& events;
     std::function<NodeIdentity()> self;                // Any thread.
     std::function<uint16_t()> stream_port;             // Any thread.
     std::function<void(const NodeIdentity&)> on_peer;  // A peer reached us. Executor 0.
+    mutable RefusalLog refusals;
   };
 
   explicit ControlService(std::shared_ptr<const Context> context) : context_(std::move(context)) {}

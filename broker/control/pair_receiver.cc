@@ -8,7 +8,6 @@
 #include "broker/control/status_map.h"
 #include "broker/wire/peer_check.h"
 #include "broker/wire/stream_codec.h"
-#include "common/logging.h"
 #include "common/status.h"
 
 namespace garam {
@@ -24,8 +23,7 @@ void PairReceiver::OnReadDone(bool ok) {
   if (!ok) return Finish(grpc::Status::OK);
   const absl::Status status = greeted_ ? Deliver() : OnHello();
   if (!status.ok()) {
-    LogWarn("ending the control stream of broker {}: {}", peer_.node.value(),
-            std::string(status.message()));
+    context_->refusals.Refused("the control stream", peer_.node, status);
     return Finish(ToGrpcStatus(status));
   }
   StartRead(&envelope_);

@@ -27,6 +27,10 @@ void OutgoingStream::Wake() {
 }
 
 void OutgoingStream::SetAddress(PeerAddress address) {
+  // Registrations do not know the port; what a handshake told stays good.
+  if (address.stream_port == 0 && address.host == address_.host) {
+    address.stream_port = address_.stream_port;
+  }
   const bool same = address.host == address_.host && address.stream_port == address_.stream_port;
   address_ = std::move(address);
   if (same) return Wake();

@@ -17,8 +17,8 @@
 #include "absl/status/status.h"
 #include "broker/asio/asio_executor.h"
 #include "broker/peers.h"
-#include "broker/replication/frame_buffer.h"
 #include "broker/replication/send_queue.h"
+#include "broker/wire/frame_buffer.h"
 #include "broker/wire/stream_codec.h"
 
 namespace garam {

@@ -124,8 +124,7 @@ asio::awaitable<void> StreamListener::Greet(Tcp::socket accepted) {
     if (!error) accepted_(fd, v6, *hello, welcome);
     co_return;
   }
-  LogWarn("refusing the replication stream of broker {}: {}", hello->self.node.value(),
-          std::string(status.message()));
+  refusals_.Refused("the replication stream", hello->self.node, status);
   welcome.refusal = std::string(status.message());
   std::string answer;
   EncodeHello(welcome, answer);

@@ -14,6 +14,7 @@
 #include "broker/asio/asio_executor.h"
 #include "broker/asio/task_group.h"
 #include "broker/peers.h"
+#include "broker/wire/refusal_log.h"
 #include "broker/wire/stream_codec.h"
 
 namespace garam {
@@ -53,6 +54,7 @@ class StreamListener {
   Tcp::acceptor acceptor_;
   uint16_t port_ = 0;
   TaskGroup tasks_;
+  RefusalLog refusals_;
 };
 
 }  // namespace garam

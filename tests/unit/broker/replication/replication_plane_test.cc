@@ -166,6 +166,18 @@ TEST(ReplicationPlaneTest, APeerThatMovesIsFoundAtItsNewAddress) {
   EXPECT_TRUE(after.Received(1));
 }
 
+TEST(ReplicationPlaneTest, ARegistrationWithoutAPortKeepsTheConnection) {
+  Node one(Identity(1));
+  Node two(Identity(2));
+  one.plane->SetPeer(two.address());
+  ASSERT_TRUE(one.StreamIs(NodeId(2), 0, {true}));
+  PeerAddress registered = two.address();
+  registered.stream_port = 0;
+  one.plane->SetPeer(registered);
+  EXPECT_TRUE(one.Send(NodeId(2), 0, {Append(1)}));
+  EXPECT_TRUE(two.Received(1));
+}
+
 TEST(ReplicationPlaneTest, AnotherClusterIsRefused) {
   Node one(Identity(1, "mine"));
   Node two(Identity(2, "yours"));

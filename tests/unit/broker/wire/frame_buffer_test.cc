@@ -1,4 +1,4 @@
-#include "broker/replication/frame_buffer.h"
+#include "broker/wire/frame_buffer.h"
 
 #include <gtest/gtest.h>
 
