@@ -226,6 +226,7 @@ void Core::NodeUp(NodeId node, MonoTime now) {
     Nudge(node, now);
   } else if (role_ == Role::kFollower && leader_ == node) {
     election_at_.reset();
+    pause_credited_ = false;
   }
 }
 

@@ -246,6 +246,7 @@ void Core::MaybeFinishTransfer() {
 void Core::CheckQuorum(MonoTime now) {
   if (QuorumAmong(NodeState::kUp)) {
     quorum_lost_at_.reset();
+    pause_credited_ = false;
   } else if (!quorum_lost_at_) {
     quorum_lost_at_ = now + options_.timing.election;
   }
