@@ -8,7 +8,7 @@
 namespace garam {
 namespace {
 
-constexpr char kKey[] = "metadata-image";
+constexpr char kKey[] = "image";  // Keys of the logs begin with m, t, o and a.
 constexpr char kFormat = 1;
 
 }  // namespace

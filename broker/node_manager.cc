@@ -74,7 +74,11 @@ void NodeManager::SetLive(NodeId node, bool live) {
 void NodeManager::Beat() {
   if (stopped_) return;
   HeartbeatDigests digests = options_.leaders.DigestsOf(options_.self.node);
-  for (const auto& [node, peer] : peers_) control_->SendHeartbeat(node, digests);
+  for (const auto& [node, peer] : peers_) {
+    control_->SendHeartbeat(node, digests);
+    // It reached us first, or is another process by now: its stream port is to be asked for.
+    if (!peer.port_known && liveness_.StateOf(node) == raft::NodeState::kUp) Probe(node);
+  }
   beat_timer_ = options_.executor.PostAt(options_.clock.Mono() + options_.timing.heartbeat,
                                          [this, weak = std::weak_ptr<bool>(alive_)] {
                                            if (!weak.expired()) Beat();
@@ -101,6 +105,7 @@ void NodeManager::Tell(const raft::LivenessEvent& event) {
       LogInfo("node {} is up", event.node.value());
       SetLive(event.node, true);
       options_.on_event(event.node, NodeEvent::kUp);
+      if (!peers_[event.node].port_known) Probe(event.node);
       FetchFull(event.node);
       break;
     case raft::LivenessEvent::Kind::kSuspect:
@@ -116,6 +121,10 @@ void NodeManager::Tell(const raft::LivenessEvent& event) {
     case raft::LivenessEvent::Kind::kRestarted:
       LogInfo("node {} has restarted", event.node.value());
       options_.on_event(event.node, NodeEvent::kRestarted);
+      SetLive(event.node, true);
+      peers_[event.node].port_known = false;
+      Probe(event.node);
+      FetchFull(event.node);
       break;
   }
 }
@@ -138,6 +147,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
   switch (result.outcome) {
     case HandshakeOutcome::kDone:
       if (result.stream_port != 0) {
+        found->second.port_known = true;
         PeerAddress address = found->second.address;
         address.stream_port = result.stream_port;
         SetPeer(address);

@@ -88,6 +88,7 @@ class NodeManager final : public PeerEvents {
  private:
   struct Peer {
     PeerAddress address;
+    bool port_known = false;  // Of the process that answers now.
     bool handshaking = false;
     bool fetching = false;
     int digest_mismatches = 0;
