@@ -96,6 +96,7 @@ void PairStream::OnDone(const grpc::Status& status) {
   if (reason.ok()) reason = FromGrpcStatus(status);
   if (reason.ok()) reason = absl::UnavailableError("the peer ended the stream");
   callbacks_.on_ended(reason);
+  callbacks_ = Callbacks();  // They keep the peer, and the peer keeps us.
   calls_->Remove(&context_);
 }
 
