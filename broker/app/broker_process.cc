@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "broker/app/process_events.h"
+#include "broker/http/admin_routes.h"
 #include "common/logging.h"
 #include "common/status.h"
 #include "storage/rocks_kv_store.h"
@@ -44,7 +45,18 @@ absl::Status BrokerProcess::Start() {
   for (const auto& loop : loops_) loop->Start();
   RETURN_IF_ERROR(ListenToPeers());
   core_->Start(*control_, *streams_);
-  return absl::OkStatus();
+  return ListenToMonitors();
+}
+
+absl::Status BrokerProcess::ListenToMonitors() {
+  if (!config_.http_listener) return absl::OkStatus();
+  http_ = std::make_unique<HttpServer>(*loops_[0], *config_.http_listener);
+  AddAdminRoutes(*http_, *core_, metrics_);
+  metrics_.AddSource([this](MetricSink& sink) {
+    sink.Counter("garam_raft_elections_total", "Elections that replicas of this broker stood for",
+                 {}, static_cast<double>(core_->elections()));
+  });
+  return http_->Start();
 }
 
 absl::Status BrokerProcess::ListenToPeers() {
@@ -78,6 +90,7 @@ absl::Status BrokerProcess::Serve() {
   for (const auto& loop : loops_) loops.push_back(loop.get());
   gateway_ = std::make_unique<Gateway>(*core_, loops);
   RETURN_IF_ERROR(gateway_->Start());
+  metrics_.AddSource([this](MetricSink& sink) { gateway_->CollectMetrics(sink); });
   LogInfo("{}", ReadyLine());
   return absl::OkStatus();
 }
@@ -96,6 +109,7 @@ void BrokerProcess::Stop() {
   core_->HandOver(clock_.Mono() + config_.shutdown_max,
                   [handed_over] { handed_over->set_value(); });
   handed_over->get_future().wait();
+  if (http_ != nullptr) http_->Stop();
   if (gateway_ != nullptr) gateway_->Stop();
   control_->Stop();
   streams_->Stop();

@@ -14,8 +14,10 @@
 #include "broker/control/control_plane.h"
 #include "broker/data_folder.h"
 #include "broker/gateway/gateway.h"
+#include "broker/http/http_server.h"
 #include "broker/replication/replication_plane.h"
 #include "common/clock.h"
+#include "common/metrics.h"
 #include "common/random.h"
 #include "common/thread_pool.h"
 #include "storage/kv_store.h"
@@ -39,6 +41,7 @@ class BrokerProcess {
 
  private:
   absl::Status ListenToPeers();
+  absl::Status ListenToMonitors();
   std::string ReadyLine() const;
 
   const BrokerConfig config_;
@@ -54,6 +57,8 @@ class BrokerProcess {
   std::unique_ptr<ControlPlane> control_;
   std::unique_ptr<ReplicationPlane> streams_;
   std::unique_ptr<Gateway> gateway_;
+  Metrics metrics_;
+  std::unique_ptr<HttpServer> http_;  // Unset without garam.http.listener.
 };
 
 }  // namespace garam

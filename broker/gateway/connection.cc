@@ -150,6 +150,7 @@ void Connection::StartPending() {
 }
 
 void Connection::StartRequest(Frame frame) {
+  services_->counts.request_bytes.Add(frame.bytes.size());
   kafka::Reader reader(std::move(frame.bytes));
   const absl::StatusOr<kafka::RequestHeader> header = kafka::DecodeRequestHeader(reader);
   if (!header.ok())
@@ -164,6 +165,7 @@ void Connection::StartRequest(Frame frame) {
     return CloseBecause(
         fmt::format("no API {} of version {} here", header->request_api_key, version));
   }
+  services_->counts.requests[static_cast<size_t>(header->request_api_key)].Add();
   auto request = std::make_shared<Request>(services_, weak_from_this(), listener_,
                                            std::move(frame.charge), *header, std::move(reader));
   in_flight_.push_back(request);
@@ -197,6 +199,7 @@ void Connection::GatherAnswers() {
       if (!piece.empty()) output_.push_back(Piece{std::move(piece), {}});
     }
     if (bytes == 0) continue;
+    services_->counts.answer_bytes.Add(bytes);
     output_.back().charge = services_->memory->answers.ChargeAnyway(bytes);
     output_bytes_ += bytes;
   }

@@ -20,4 +20,9 @@ void ConnectionLimits::Leave(const std::string& address) {
   if (--found->second == 0) by_address_.erase(found);
 }
 
+size_t ConnectionLimits::total() {
+  std::lock_guard lock(mutex_);
+  return total_;
+}
+
 }  // namespace garam

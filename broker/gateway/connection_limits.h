@@ -19,6 +19,8 @@ class ConnectionLimits {
   // Counts one more from `address`; false when that would be too many.
   bool Enter(const std::string& address);
   void Leave(const std::string& address);
+  // How many there are.
+  size_t total();
 
  private:
   const size_t total_max_;

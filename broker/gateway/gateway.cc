@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/gateway/dispatch.h"
 #include "common/logging.h"
 #include "common/status.h"
 
@@ -155,6 +156,29 @@ absl::Status Gateway::Start() {
     for (const auto& acceptor : acceptors_) acceptor->Accept();
   });
   return absl::OkStatus();
+}
+
+void Gateway::CollectMetrics(MetricSink& sink) {
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  for (const auto& shard : shards_) {
+    bytes_in += shard->services->counts.request_bytes.value();
+    bytes_out += shard->services->counts.answer_bytes.value();
+  }
+  for (const ApiRow& row : HandledApis()) {
+    const auto key = static_cast<size_t>(row.key);
+    uint64_t requests = 0;
+    for (const auto& shard : shards_) requests += shard->services->counts.requests[key].value();
+    const kafka::ApiInfo* const api = kafka::FindApi(static_cast<int16_t>(row.key));
+    sink.Counter("garam_kafka_requests_total", "Requests taken, by API",
+                 {{"api", std::string(api->name)}}, static_cast<double>(requests));
+  }
+  sink.Counter("garam_kafka_request_bytes_total", "Bytes of requests taken", {},
+               static_cast<double>(bytes_in));
+  sink.Counter("garam_kafka_answer_bytes_total", "Bytes of answers", {},
+               static_cast<double>(bytes_out));
+  sink.Gauge("garam_kafka_connections", "Connections of clients", {},
+             static_cast<double>(limits_.total()));
 }
 
 uint16_t Gateway::port(size_t listener) const { return acceptors_[listener]->port(); }

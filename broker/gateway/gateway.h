@@ -16,6 +16,7 @@
 #include "broker/gateway/connection.h"
 #include "broker/gateway/connection_limits.h"
 #include "broker/gateway/shard_services.h"
+#include "common/metrics.h"
 
 namespace garam {
 
@@ -31,6 +32,9 @@ class Gateway {
   absl::Status Start();
   // Closes the listeners and every connection; what is under way is dropped. Idempotent.
   void Stop();
+
+  // Requests, bytes and connections so far. Any thread, between construction and destruction.
+  void CollectMetrics(MetricSink& sink);
 
   // The port that listener number `listener` has: the configured one, or what 0 became.
   uint16_t port(size_t listener) const;

@@ -9,6 +9,7 @@
 
 #include "broker/broker.h"
 #include "broker/fetch_sessions.h"
+#include "broker/gateway/request_counts.h"
 #include "common/memory_budget.h"
 #include "common/random.h"
 
@@ -41,6 +42,7 @@ struct ShardServices {
   const std::shared_ptr<GatewayMemory> memory;
   SystemRandom random;
   FetchSessions sessions;
+  RequestCounts counts;
   const std::unique_ptr<char[]> scratch;  // For one recv at a time.
 };
 
