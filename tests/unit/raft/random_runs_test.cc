@@ -210,7 +210,7 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 
 void RunSeeds(Stage stage) {
   const uint64_t first = FromEnvironment("GARAM_RAFT_FIRST_SEED", 1);
-  const uint64_t count = FromEnvironment("GARAM_RAFT_SEEDS", 500);
+  const uint64_t count = FromEnvironment("GARAM_RAFT_SEEDS", 250);
   size_t committed = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     Storm storm(seed, stage);
