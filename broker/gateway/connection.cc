@@ -128,15 +128,11 @@ bool Connection::MayStart() const {
 void Connection::Pump() {
   if (!open() || pumping_) return;
   pumping_ = true;
-  StartPending();
-  GatherAnswers();
-  Send();
-  // What left may have made room, what finished at once may let the next one start.
-  while (!pending_.empty() && MayStart()) {
-    StartPending();
+  do {
     GatherAnswers();
-    Send();
-  }
+    StartPending();
+    Send();  // What leaves may make room for the next one.
+  } while (!pending_.empty() && MayStart());
   pumping_ = false;
   WaitReadable();
 }
@@ -146,6 +142,7 @@ void Connection::StartPending() {
     Frame frame = std::move(pending_.front());
     pending_.pop_front();
     StartRequest(std::move(frame));
+    GatherAnswers();  // What finished at once counts for the next one.
   }
 }
 

@@ -56,8 +56,8 @@ absl::Status FrameAssembler::Received(size_t direct_bytes, std::string_view more
   const Bytes run = whole > 0 ? Bytes::Copy(more.substr(0, whole)) : Bytes();
   for (size_t at = 0; at < whole;) {
     const auto size = static_cast<size_t>(LoadBigEndian<int32_t>(run.data() + at));
-    frames.push_back(Frame{run.Slice(at + kLengthBytes, size),
-                           budget_.ChargeAnyway(kLengthBytes + size)});
+    frames.push_back(
+        Frame{run.Slice(at + kLengthBytes, size), budget_.ChargeAnyway(kLengthBytes + size)});
     at += kLengthBytes + size;
   }
   const std::string_view rest = more.substr(whole);

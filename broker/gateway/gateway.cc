@@ -73,8 +73,9 @@ class Gateway::Acceptor {
     if (status.ok()) return status;
     return MakeError(
         Errc::kInvalidConfig,
-        absl::StrCat("cannot listen on ", listener_.name, "://", listener_.address.ToString(), ": ",
-                     absl::string_view(status.message()), "; is another process using it?"));
+        absl::StrCat("cannot listen on ", listener_.name, "://", listener_.address.host, ":",
+                     listener_.address.port, ": ", absl::string_view(status.message()),
+                     "; is another process using it?"));
   }
 
   uint16_t port() const { return port_; }

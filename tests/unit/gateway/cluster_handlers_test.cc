@@ -1,0 +1,323 @@
+// ApiVersions, Metadata, DescribeCluster, FindCoordinator, CreateTopics, DeleteTopics.
+#include <gmock/gmock.h>
+
+#include "broker/gateway/handlers/cluster_view.h"
+#include "proto/kafka/api_versions.h"
+#include "proto/kafka/create_topics.h"
+#include "proto/kafka/delete_topics.h"
+#include "proto/kafka/describe_cluster.h"
+#include "proto/kafka/find_coordinator.h"
+#include "proto/kafka/metadata.h"
+#include "tests/unit/gateway/handler_fixture.h"
+
+namespace garam {
+namespace {
+
+using kafka::ErrorCode;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class ClusterHandlersTest : public HandlerFixture {
+ protected:
+  ClusterHandlersTest() {
+    StartCluster(3);
+    topic_ = Create({"t", 2, 3, {}, {}});
+    for (int32_t i = 0; i < 2; ++i) {
+      PartitionState& state = broker_.states[{"t", i}];
+      state.leader = NodeId(1 + i);
+      state.leader_epoch = Term(5);
+      state.replicas = {NodeId(1), NodeId(2), NodeId(3)};
+      state.isr = {NodeId(1), NodeId(2)};
+      state.offline = {NodeId(3)};
+    }
+    UseImage();
+    broker_.controller_node = NodeId(2);
+  }
+  kafka::MetadataRequest About(std::vector<std::string_view> names) {
+    kafka::MetadataRequest message;
+    message.allow_auto_topic_creation = false;
+    for (const std::string_view name : names) message.topics->emplace_back().name = name;
+    return message;
+  }
+  kafka::MetadataResponse Metadata(kafka::MetadataRequest message, int16_t version) {
+    if (version < 4) message.allow_auto_topic_creation = true;
+    return Ask<kafka::MetadataResponse>(message, version);
+  }
+
+  std::shared_ptr<const TopicImage> topic_;
+};
+
+// ---- ApiVersions -----------------------------------------------------------------------------
+
+TEST_F(ClusterHandlersTest, ShowsWhatIsHandledAndNothingElse) {
+  kafka::ApiVersionsRequest message;
+  message.client_software_name = "test";
+  message.client_software_version = "1.0";
+  for (int16_t version = 0; version <= 4; ++version) {
+    const auto response = Ask<kafka::ApiVersionsResponse>(message, version);
+    EXPECT_EQ(response.error_code, ErrorCode::kNone);
+    std::vector<std::array<int, 3>> shown;
+    for (const auto& api : response.api_keys)
+      shown.push_back({api.api_key, api.min_version, api.max_version});
+    using Row = std::array<int, 3>;
+    EXPECT_THAT(shown, ElementsAre(Row{0, 0, 13}, Row{1, 4, 18}, Row{2, 1, 11}, Row{3, 0, 13},
+                                   Row{10, 0, 6}, Row{18, 0, 4}, Row{19, 2, 7}, Row{20, 1, 6},
+                                   Row{23, 2, 4}, Row{60, 0, 2}));
+  }
+}
+
+TEST_F(ClusterHandlersTest, AnswersAnUnknownApiVersionsInTheOldestForm) {
+  SendBytes(std::string("\0\x12\0\x63\0\0\0\x4d\0\0\0rubbish", 18));
+  const auto response = Answer<kafka::ApiVersionsResponse>(0);
+  EXPECT_EQ(response.error_code, ErrorCode::kUnsupportedVersion);
+  EXPECT_THAT(response.api_keys, SizeIs(10));
+}
+
+TEST_F(ClusterHandlersTest, ChecksTheNameOfTheClientSoftware) {
+  for (const std::string_view name : {"", "-x", "x-", "a b", "ü"}) {
+    kafka::ApiVersionsRequest message;
+    message.client_software_name = name;
+    message.client_software_version = "1.0";
+    EXPECT_EQ(Ask<kafka::ApiVersionsResponse>(message, 3).error_code, ErrorCode::kInvalidRequest)
+        << name;
+    EXPECT_EQ(Ask<kafka::ApiVersionsResponse>(message, 2).error_code, ErrorCode::kNone);
+  }
+  kafka::ApiVersionsRequest message;
+  message.client_software_name = "apache-kafka-java";
+  message.client_software_version = "4.3.1";
+  const auto response = Ask<kafka::ApiVersionsResponse>(message, 3);
+  EXPECT_EQ(response.error_code, ErrorCode::kNone);
+  ASSERT_THAT(response.finalized_features, SizeIs(1));
+  EXPECT_EQ(response.finalized_features[0].name, "metadata.version");
+  EXPECT_GE(response.finalized_features_epoch, 0);
+}
+
+// ---- Metadata --------------------------------------------------------------------------------
+
+TEST_F(ClusterHandlersTest, DescribesATopicOnEveryVersion) {
+  for (int16_t version = 0; version <= 13; ++version) {
+    const auto response = Metadata(About({"t"}), version);
+    ASSERT_THAT(response.topics, SizeIs(1));
+    EXPECT_EQ(response.topics[0].error_code, ErrorCode::kNone);
+    ASSERT_THAT(response.topics[0].partitions, SizeIs(2));
+    const auto& partition = response.topics[0].partitions[1];
+    EXPECT_EQ(partition.leader_id, 2);
+    EXPECT_THAT(partition.replica_nodes, ElementsAre(1, 2, 3));
+    EXPECT_THAT(partition.isr_nodes, ElementsAre(1, 2));
+    if (version >= 5) {
+      EXPECT_THAT(partition.offline_replicas, ElementsAre(3));
+    }
+    if (version >= 7) {
+      EXPECT_EQ(partition.leader_epoch, 5);
+    }
+    if (version >= 10) {
+      EXPECT_EQ(response.topics[0].topic_id, topic_->id);
+    }
+    if (version >= 2) {
+      EXPECT_EQ(response.cluster_id, "cluster-a");
+    }
+    if (version >= 1) {
+      EXPECT_EQ(response.controller_id, 2);
+    }
+    EXPECT_THAT(response.brokers, SizeIs(3));
+  }
+}
+
+TEST_F(ClusterHandlersTest, AnEmptyListMeansAllInVersionZeroAndNothingLater) {
+  EXPECT_THAT(Metadata(About({}), 0).topics, SizeIs(1));
+  EXPECT_THAT(Metadata(About({}), 4).topics, IsEmpty());
+  kafka::MetadataRequest all;
+  all.topics = std::nullopt;
+  EXPECT_THAT(Metadata(all, 4).topics, SizeIs(1));
+}
+
+TEST_F(ClusterHandlersTest, ADeadBrokerLeavesTheListAndItsReplicasStay) {
+  broker_.live = {NodeId(1), NodeId(2)};
+  const auto response = Metadata(About({"t"}), 12);
+  EXPECT_THAT(response.brokers, SizeIs(2));
+  EXPECT_THAT(response.topics[0].partitions[0].replica_nodes, ElementsAre(1, 2, 3));
+}
+
+TEST_F(ClusterHandlersTest, APartitionWithoutALeaderSaysSo) {
+  broker_.states[{"t", 0}].leader = kNoNode;
+  const auto response = Metadata(About({"t"}), 12);
+  const auto& partition = response.topics[0].partitions[0];
+  EXPECT_EQ(partition.error_code, ErrorCode::kLeaderNotAvailable);
+  EXPECT_EQ(partition.leader_id, -1);
+  EXPECT_THAT(partition.isr_nodes, ElementsAre(1, 2));
+}
+
+TEST_F(ClusterHandlersTest, FindsATopicById) {
+  kafka::MetadataRequest message = About({});
+  auto& asked = message.topics->emplace_back();
+  asked.name = std::nullopt;
+  asked.topic_id = topic_->id;
+  EXPECT_EQ(Metadata(message, 12).topics[0].name, "t");
+  message.topics->at(0).topic_id.bytes[3] ^= 1;
+  const auto response = Metadata(message, 12);
+  EXPECT_EQ(response.topics[0].error_code, ErrorCode::kUnknownTopicId);
+  EXPECT_FALSE(response.topics[0].name.has_value());
+}
+
+TEST_F(ClusterHandlersTest, UnknownAndIllegalNamesAreToldApart) {
+  const auto response = Metadata(About({"absent", "no such name!", ".."}), 12);
+  EXPECT_EQ(response.topics[0].error_code, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(response.topics[1].error_code, ErrorCode::kInvalidTopicException);
+  EXPECT_EQ(response.topics[2].error_code, ErrorCode::kInvalidTopicException);
+  EXPECT_THAT(broker_.created, IsEmpty());
+}
+
+TEST_F(ClusterHandlersTest, CreatesATopicByFirstUseOnlyWhereBothAgree) {
+  auto message = About({"fresh", "fresh"});
+  message.allow_auto_topic_creation = true;
+  broker_.config_.auto_create_topics = false;
+  EXPECT_EQ(Metadata(message, 4).topics[0].error_code, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_THAT(broker_.created, IsEmpty());
+  broker_.config_.auto_create_topics = true;
+  EXPECT_EQ(Metadata(message, 4).topics[0].error_code, ErrorCode::kLeaderNotAvailable);
+  ASSERT_THAT(broker_.created, SizeIs(1));
+  EXPECT_EQ(broker_.created[0].num_partitions, -1);
+  broker_.create_error = MakeError(Errc::kNoController, "none");
+  EXPECT_EQ(Metadata(message, 4).topics[0].error_code, ErrorCode::kLeaderNotAvailable);
+  broker_.create_error = MakeError(Errc::kInvalidReplicationFactor, "more than there are");
+  EXPECT_EQ(Metadata(message, 4).topics[0].error_code, ErrorCode::kInvalidReplicationFactor);
+}
+
+TEST_F(ClusterHandlersTest, AuthorizedOperationsOnlyWhenAsked) {
+  auto message = About({"t"});
+  auto response = Metadata(message, 8);
+  EXPECT_EQ(response.topics[0].topic_authorized_operations, INT32_MIN);
+  EXPECT_EQ(response.cluster_authorized_operations, INT32_MIN);
+  message.include_topic_authorized_operations = true;
+  message.include_cluster_authorized_operations = true;
+  response = Metadata(message, 8);
+  EXPECT_EQ(response.topics[0].topic_authorized_operations, kAllTopicOperations);
+  EXPECT_EQ(response.cluster_authorized_operations, kAllClusterOperations);
+}
+
+TEST_F(ClusterHandlersTest, ADeadControllerIsNone) {
+  broker_.live = {NodeId(1), NodeId(3)};
+  EXPECT_EQ(Metadata(About({}), 4).controller_id, -1);
+}
+
+// ---- DescribeCluster, FindCoordinator --------------------------------------------------------
+
+TEST_F(ClusterHandlersTest, DescribesTheClusterAndItsFencedBrokersWhenAsked) {
+  broker_.live = {NodeId(1), NodeId(2)};
+  kafka::DescribeClusterRequest message;
+  auto response = Ask<kafka::DescribeClusterResponse>(message, 0);
+  EXPECT_EQ(response.cluster_id, "cluster-a");
+  EXPECT_EQ(response.controller_id, 2);
+  EXPECT_THAT(response.brokers, SizeIs(2));
+  message.include_fenced_brokers = true;
+  response = Ask<kafka::DescribeClusterResponse>(message, 2);
+  ASSERT_THAT(response.brokers, SizeIs(3));
+  EXPECT_FALSE(response.brokers[0].is_fenced);
+  EXPECT_TRUE(response.brokers[2].is_fenced);
+}
+
+TEST_F(ClusterHandlersTest, ABrokerDoesNotDescribeControllers) {
+  kafka::DescribeClusterRequest message;
+  message.endpoint_type = 2;
+  EXPECT_EQ(Ask<kafka::DescribeClusterResponse>(message, 1).error_code,
+            ErrorCode::kMismatchedEndpointType);
+  message.endpoint_type = 3;
+  EXPECT_EQ(Ask<kafka::DescribeClusterResponse>(message, 1).error_code,
+            ErrorCode::kUnsupportedEndpointType);
+}
+
+TEST_F(ClusterHandlersTest, NoCoordinatorIsAvailableYet) {
+  kafka::FindCoordinatorRequest one;
+  one.key = "group";
+  for (int16_t version = 0; version <= 3; ++version) {
+    const auto response = Ask<kafka::FindCoordinatorResponse>(one, version);
+    EXPECT_EQ(response.error_code, ErrorCode::kCoordinatorNotAvailable);
+    EXPECT_EQ(response.node_id, -1);
+  }
+  kafka::FindCoordinatorRequest many;
+  many.coordinator_keys = {"a", "b"};
+  for (int16_t version = 4; version <= 6; ++version) {
+    const auto response = Ask<kafka::FindCoordinatorResponse>(many, version);
+    ASSERT_THAT(response.coordinators, SizeIs(2));
+    EXPECT_EQ(response.coordinators[1].key, "b");
+    EXPECT_EQ(response.coordinators[1].error_code, ErrorCode::kCoordinatorNotAvailable);
+  }
+}
+
+// ---- CreateTopics, DeleteTopics --------------------------------------------------------------
+
+TEST_F(ClusterHandlersTest, CreatesTopicsAndTellsTheirConfigsAndIds) {
+  kafka::CreateTopicsRequest message;
+  auto& topic = message.topics.emplace_back();
+  topic.name = "new";
+  topic.num_partitions = -1;
+  topic.replication_factor = -1;
+  topic.configs.push_back({"retention.ms", "5"});
+  for (int16_t version = 4; version <= 7; ++version) {
+    const auto response = Ask<kafka::CreateTopicsResponse>(message, version);
+    ASSERT_THAT(response.topics, SizeIs(1));
+    EXPECT_EQ(response.topics[0].error_code, ErrorCode::kNone);
+    if (version >= 5) {
+      EXPECT_EQ(response.topics[0].num_partitions, 4);
+      EXPECT_EQ(response.topics[0].replication_factor, 3);
+      EXPECT_THAT(*response.topics[0].configs, SizeIs(1));
+    }
+    if (version >= 7) {
+      EXPECT_FALSE(response.topics[0].topic_id.IsZero());
+    }
+  }
+  EXPECT_EQ(broker_.created[0].configs[0].value, "5");
+}
+
+TEST_F(ClusterHandlersTest, ATopicNamedTwiceIsInvalidAndTheOthersAreMade) {
+  kafka::CreateTopicsRequest message;
+  for (const std::string_view name : {"a", "b", "a"}) message.topics.emplace_back().name = name;
+  const auto response = Ask<kafka::CreateTopicsResponse>(message, 7);
+  ASSERT_THAT(response.topics, SizeIs(2));
+  EXPECT_EQ(response.topics[0].name, "b");
+  EXPECT_EQ(response.topics[0].error_code, ErrorCode::kNone);
+  EXPECT_EQ(response.topics[1].name, "a");
+  EXPECT_EQ(response.topics[1].error_code, ErrorCode::kInvalidRequest);
+  EXPECT_THAT(broker_.created, SizeIs(1));
+}
+
+TEST_F(ClusterHandlersTest, AReasonComesWithEachErrorOfCreation) {
+  kafka::CreateTopicsRequest message;
+  message.topics.emplace_back().name = "t";
+  broker_.create_error = MakeError(Errc::kTopicExists, "Topic 't' already exists.");
+  const auto response = Ask<kafka::CreateTopicsResponse>(message, 5);
+  EXPECT_EQ(response.topics[0].error_code, ErrorCode::kTopicAlreadyExists);
+  EXPECT_EQ(response.topics[0].error_message, "Topic 't' already exists.");
+}
+
+TEST_F(ClusterHandlersTest, DeletesByNameAndById) {
+  kafka::DeleteTopicsRequest by_name;
+  by_name.topic_names = {"t", "absent"};
+  auto response = Ask<kafka::DeleteTopicsResponse>(by_name, 5);
+  EXPECT_EQ(response.responses[0].error_code, ErrorCode::kNone);
+  EXPECT_EQ(response.responses[1].error_code, ErrorCode::kUnknownTopicOrPartition);
+  kafka::DeleteTopicsRequest by_id;
+  by_id.topics.emplace_back().topic_id = topic_->id;
+  by_id.topics.emplace_back().topic_id.bytes[1] = 1;
+  by_id.topics.emplace_back().name = "t";
+  response = Ask<kafka::DeleteTopicsResponse>(by_id, 6);
+  EXPECT_EQ(response.responses[0].error_code, ErrorCode::kNone);
+  EXPECT_EQ(response.responses[0].name, "t");
+  EXPECT_EQ(response.responses[1].error_code, ErrorCode::kUnknownTopicId);
+  EXPECT_EQ(response.responses[2].error_code, ErrorCode::kInvalidRequest) << "named twice";
+  EXPECT_THAT(broker_.deleted, ElementsAre(topic_->id, topic_->id));
+}
+
+TEST_F(ClusterHandlersTest, DeletionThatIsDisabledSaysSo) {
+  broker_.delete_error = MakeError(Errc::kTopicDeletionDisabled, "disabled");
+  kafka::DeleteTopicsRequest message;
+  message.topic_names = {"t"};
+  EXPECT_EQ(Ask<kafka::DeleteTopicsResponse>(message, 2).responses[0].error_code,
+            ErrorCode::kInvalidRequest);
+  EXPECT_EQ(Ask<kafka::DeleteTopicsResponse>(message, 3).responses[0].error_code,
+            ErrorCode::kTopicDeletionDisabled);
+}
+
+}  // namespace
+}  // namespace garam
