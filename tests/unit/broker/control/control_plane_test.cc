@@ -113,7 +113,8 @@ TEST(ControlPlaneTest, AHandshakeTellsIdentityAndStreamPort) {
   EXPECT_EQ(result.peer.start_id, StartId(22));
   EXPECT_EQ(result.peer.cluster_id, "c");
   EXPECT_EQ(result.stream_port, 4711);
-  EXPECT_THAT(two.core.handshakes, ElementsAre(NodeId(1)));
+  EXPECT_TRUE(
+      two.core.WaitUntil([&] { return two.core.handshakes == std::vector<NodeId>{NodeId(1)}; }));
 }
 
 TEST(ControlPlaneTest, AHandshakeWithAClosedPortIsRefusedAtOnceEveryTime) {
@@ -147,8 +148,8 @@ TEST(ControlPlaneTest, AnotherClusterIsRefusedInOneLine) {
   const HandshakeResult result = one.Handshake(NodeId(2));
   EXPECT_EQ(result.outcome, HandshakeOutcome::kRejected);
   EXPECT_EQ(result.reason, "broker 1 belongs to cluster mine, this broker to yours");
-  EXPECT_TRUE(two.core.handshakes.empty());
-  EXPECT_TRUE(one.core.control_open.empty());
+  EXPECT_TRUE(two.core.Look<bool>([&] { return two.core.handshakes.empty(); }));
+  EXPECT_TRUE(one.core.Look<bool>([&] { return one.core.control_open.empty(); }));
 }
 
 TEST(ControlPlaneTest, ABlankBrokerMayTalkToAnyCluster) {
@@ -242,7 +243,7 @@ TEST(ControlPlaneTest, FullStateAndFormationTravelWhole) {
   std::promise<absl::Status> offer;
   one.plane->OfferFormation(NodeId(2), proposal, [&](absl::Status s) { offer.set_value(s); });
   EXPECT_TRUE(offer.get_future().get().ok());
-  EXPECT_EQ(two.core.offered, proposal);
+  EXPECT_TRUE(two.core.WaitUntil([&] { return two.core.offered == proposal; }));
 }
 
 absl::StatusOr<std::string> CallController(Node& from, NodeId to, Duration timeout) {
