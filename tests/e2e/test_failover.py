@@ -28,13 +28,12 @@ class Scene:
         self.writers = Writers(CLIENTS, cluster, topic, PARTITIONS, RATE, folder)
 
     def between(self, since, what):
-        """Waits for enough acknowledgements since an event; prints them with the gaps."""
+        """Waits for enough acknowledgements since an event; returns librdkafka's longest gap."""
         counts = self.writers.wait_acks(since, self.acks_min)
         gaps = {c: self.writers.longest_gap(c, since, since + GAP_MAX) for c in CLIENTS}
         shown = ", ".join(f"{client} {gap * 1000:.0f} ms" for client, gap in gaps.items())
         print(f"{what}: acknowledged per partition {counts}, longest gaps {shown}")
-        assert gaps["librdkafka"] <= GAP_MAX * PATIENCE
-        return counts
+        return gaps["librdkafka"]
 
     def end(self, name, end_it):
         """Ends the broker that leads most, sees the others take over, starts it again."""
@@ -46,8 +45,8 @@ class Scene:
         victim.start()
         self.cluster.wait_ready()
         self.cluster.wait_whole(self.topic)
-        counts = self.between(at, f"{name} of broker {victim.node}, {others} go on")
-        assert min(counts) >= self.acks_min
+        gap = self.between(at, f"{name} of broker {victim.node}, {others} go on")
+        assert gap <= GAP_MAX * PATIENCE
 
     def pause(self):
         """SIGSTOP of the broker that leads most: another leads while it stands still."""
@@ -65,6 +64,7 @@ class Scene:
         finally:
             victim.signal(signal.SIGCONT)
         self.cluster.wait_whole(self.topic)
+        # No bound on the gap: a stock client waits for the answer of the broker that stands still.
         self.between(at, f"SIGSTOP of broker {victim.node} for {PAUSE:.0f} s")
 
     def settle(self):
