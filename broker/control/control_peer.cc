@@ -126,6 +126,7 @@ void ControlPeer::OpenStream() {
   if (closed_) return;
   context_.executor.Cancel(std::exchange(timer_, kNoTimer));
   const uint64_t number = ++stream_number_;
+  stream_begun_ = MonoTime::clock::now();
   PairStream::Callbacks callbacks;
   // On gRPC's threads: judge there, tell executor 0.
   callbacks.check = [self = shared_from_this()](const control::Welcome& welcome) {
@@ -188,6 +189,16 @@ void ControlPeer::Wake(StartId start_id) {
   if (timer_ != kNoTimer) OpenStream();
 }
 
+// Whether the pair should take over a connection that has just reached the process `start_id`.
+bool ControlPeer::NeedsChannelTo(StartId start_id) const {
+  if (open_) return start_id != start_id_;
+  // A stream that has just begun over a live connection is about to open. One that has waited for
+  // long on it waits for a peer that is no longer behind it.
+  const bool opening = timer_ == kNoTimer && channel_->GetState(false) == GRPC_CHANNEL_READY &&
+                       MonoTime::clock::now() - stream_begun_ < context_.backoff_max;
+  return !opening;
+}
+
 void ControlPeer::Handshake(Duration timeout, HandshakeFn done) {
   auto attempt = std::make_shared<Attempt>();
   attempt->deadline = MonoTime::clock::now() + timeout;
@@ -225,8 +236,7 @@ void ControlPeer::Finish(std::shared_ptr<Attempt> attempt, const grpc::Status& s
     }
     result.outcome = check.ok() ? HandshakeOutcome::kDone : HandshakeOutcome::kRejected;
     result.reason = std::string(check.message());
-    const bool needs_it = !open_ || start_id_ != result.peer.start_id;
-    if (check.ok() && needs_it && !closed_) Redial(attempt->channel);
+    if (check.ok() && !closed_ && NeedsChannelTo(result.peer.start_id)) Redial(attempt->channel);
   } else if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     const bool refused = absl::StrContains(status.error_message(), "refused");
     // Connected and cut off: the process was just dying. Once more, for a plain answer.

@@ -59,6 +59,7 @@ class ControlPeer final : public std::enable_shared_from_this<ControlPeer> {
   void OnWelcome(uint64_t stream, StartId start_id);
   void OnEnded(uint64_t stream, const absl::Status& reason);
   void Dial(std::shared_ptr<Attempt> attempt);
+  bool NeedsChannelTo(StartId start_id) const;
   void Finish(std::shared_ptr<Attempt> attempt, const grpc::Status& status);
   std::shared_ptr<grpc::Channel> NewChannel() const;
 
@@ -68,6 +69,7 @@ class ControlPeer final : public std::enable_shared_from_this<ControlPeer> {
   // Executor 0.
   std::shared_ptr<grpc::Channel> channel_;
   uint64_t stream_number_ = 0;  // What an earlier stream says is ignored.
+  MonoTime stream_begun_;
   bool open_ = false;
   bool closed_ = false;
   StartId start_id_;  // Of the process at the other end of the open stream.

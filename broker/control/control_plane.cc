@@ -89,12 +89,12 @@ ControlPlane::ControlPlane(ControlOptions options, Executor& executor, PeerEvent
       calls_(std::make_shared<ClientCalls>()),
       peers_(std::make_shared<Peers>()) {
   QuietGrpc();
-  KeepGrpcThreads();
 }
 
 ControlPlane::~ControlPlane() { Stop(); }
 
 absl::Status ControlPlane::Listen() {
+  KeepGrpcThreads();
   auto on_peer = [peers = peers_](const NodeIdentity& identity) {
     if (auto peer = peers->Find(identity.node)) peer->Wake(identity.start_id);
   };
@@ -140,6 +140,7 @@ void ControlPlane::SetPeer(PeerAddress address) {
                    old->address().control_port == address.control_port)) {
     return;
   }
+  KeepGrpcThreads();  // Not before there is a peer: a cluster of one has no use for them.
   const NodeId node = address.node;
   auto peer = std::make_shared<ControlPeer>(
       std::move(address), ControlPeer::Context{executor_, events_, options_.self,
