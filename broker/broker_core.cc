@@ -71,6 +71,10 @@ NodeManager::Options BrokerCore::NodeOptions() {
       [](const std::vector<GroupId>&) {},
       [this](NodeId node, const std::vector<LeaderState>& states) { OnNotLeading(node, states); },
       [this](NodeId node) { OnFailedList(node); },
+      [this](const std::string& reason) {
+        // Once in its cluster a broker does not go because a stranger is at a peer's address.
+        if (!ready_) env_.on_fatal(MakeError(Errc::kInconsistentClusterId, reason));
+      },
       [this](std::string request, auto done) {
         OnControllerCall(std::move(request), std::move(done));
       },

@@ -171,6 +171,8 @@ void BrokerCore::OnFailedList(NodeId node) {
 
 // From any shard: what a replica here has learnt of its group's leadership.
 void BrokerCore::Announce(const LeaderState& state) {
+  // A leader that lost its majority steps down within its term.
+  if (state.leader != self_) leaders_.Resign(self_, state.group, state.term);
   if (!leaders_.Merge(state) || state.leader != self_) return;
   env_.executors[0]->Post([this, state] { nodes_->Push(state); });
 }

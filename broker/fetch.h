@@ -3,7 +3,8 @@
 // Each shard gets one sub-wait: it counts what its partitions have, watches them, and posts to the
 // fetch's own shard at most one message at a time: how many bytes there are, and whether
 // something is urgent (an error, a lost leadership, a deletion). When `min_bytes` have come
-// together, something is urgent, or the deadline has passed, everything is read once. Nothing polls.
+// together, something is urgent, or the deadline has passed, everything is read once. Nothing
+// polls.
 //
 // Threads:   Start and Cancel on the fetch's shard ("home"); each sub-wait on its own shard.
 // Ownership: the caller keeps it until `done` or Cancel. The executors must outlive it.

@@ -34,6 +34,17 @@ bool LeaderTable::MergeLocked(const LeaderState& state) {
   return true;
 }
 
+bool LeaderTable::Resign(NodeId node, GroupId group, Term term) {
+  absl::MutexLock lock(&mutex_);
+  auto found = states_.find(group);
+  if (found == states_.end()) return false;
+  LeaderState& record = found->second;
+  if (record.leader != node || record.term > term) return false;
+  Account(record, false);
+  record.leader = kNoNode;
+  return true;
+}
+
 std::vector<GroupId> LeaderTable::Replace(NodeId node, const FullState& state) {
   absl::MutexLock lock(&mutex_);
   std::vector<GroupId> changed;

@@ -27,6 +27,10 @@ class LeaderTable {
   // leader (kNoNode) of a newer term clears the record's leader and keeps its ISR.
   bool Merge(const LeaderState& state);
 
+  // `node` leads `group` in `term`, or an earlier one, no longer; who does is not known. Says
+  // whether the record changed.
+  bool Resign(NodeId node, GroupId group, Term term);
+
   // `node` says that it leads exactly `state.led` and that `state.failed` are its replicas that
   // cannot append. Groups on record as led by it, but not in the list, lose their leader.
   // Returns the groups whose record changed.

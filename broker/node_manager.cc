@@ -162,6 +162,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
       break;
     case HandshakeOutcome::kRejected:
       LogWarn("node {} does not take us: {}", node.value(), result.reason);
+      options_.on_rejected(result.reason);
       liveness_.HandshakeTimedOut(node, now);
       break;
   }

@@ -43,6 +43,8 @@ class NodeManager final : public PeerEvents {
     std::function<void(NodeId node, const std::vector<LeaderState>&)> on_not_leading;
     // The list of `node`'s replicas that cannot append was learnt anew.
     std::function<void(NodeId node)> on_failed_list;
+    // A peer does not take us: another cluster, or a newer format. One line for a person.
+    std::function<void(const std::string& reason)> on_rejected;
     std::function<void(std::string request,
                        absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done)>
         on_controller_call;

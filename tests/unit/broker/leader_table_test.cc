@@ -60,6 +60,17 @@ TEST(LeaderTableTest, AFullExchangeRepairsLostPushesBothWays) {
   EXPECT_THAT(follower.Replace(NodeId(1), full), IsEmpty());
 }
 
+TEST(LeaderTableTest, ALeaderMayResignWithinItsTerm) {
+  LeaderTable table;
+  table.Merge(State(7, 3, 1, 2));
+  EXPECT_FALSE(table.Resign(NodeId(2), GroupId(7), Term(3)));
+  EXPECT_FALSE(table.Resign(NodeId(1), GroupId(7), Term(2)));
+  EXPECT_TRUE(table.Resign(NodeId(1), GroupId(7), Term(3)));
+  EXPECT_EQ(table.Get(GroupId(7)).leader, kNoNode);
+  EXPECT_EQ(table.DigestsOf(NodeId(1)), LeaderTable().DigestsOf(NodeId(1)));
+  EXPECT_THAT(table.Get(GroupId(7)).isr, ElementsAre(NodeId(1), NodeId(2)));
+}
+
 TEST(LeaderTableTest, ForgettingAGroupTakesItOutOfTheDigest) {
   LeaderTable table;
   HeartbeatDigests before = table.DigestsOf(NodeId(1));
