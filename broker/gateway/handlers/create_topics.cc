@@ -6,6 +6,7 @@
 
 #include "broker/gateway/error_map.h"
 #include "broker/gateway/handlers/handlers.h"
+#include "broker/gateway/handlers/leader_wait.h"
 #include "proto/kafka/create_topics.h"
 
 namespace garam {
@@ -84,14 +85,18 @@ void HandleCreateTopics(RequestPtr request) {
   broker.CreateTopics(std::move(specs), message->validate_only, deadline, shard,
                       [request, response, places = std::move(places)](
                           std::vector<absl::StatusOr<CreatedTopic>> results) {
+                        std::vector<std::string> created;
                         for (size_t i = 0; i < places.size(); ++i) {
                           auto& answer = response->topics[places[i]];
-                          if (results[i].ok())
+                          if (results[i].ok()) {
                             SetCreated(answer, *std::move(results[i]));
-                          else
+                            if (!answer.topic_id.IsZero()) created.push_back(answer.name);
+                          } else {
                             SetError(answer, results[i].status());
+                          }
                         }
-                        request->Answer(*response);
+                        WhenLeadersStand(request, std::move(created),
+                                         [request, response] { request->Answer(*response); });
                       });
 }
 

@@ -9,6 +9,7 @@
 #include "broker/gateway/error_map.h"
 #include "broker/gateway/handlers/cluster_view.h"
 #include "broker/gateway/handlers/handlers.h"
+#include "broker/gateway/handlers/leader_wait.h"
 #include "coordinator/controller.h"
 #include "proto/kafka/metadata.h"
 
@@ -40,14 +41,18 @@ class MetadataOperation : public std::enable_shared_from_this<MetadataOperation>
     Broker& broker = request_->broker();
     std::vector<std::string> names;
     for (const TopicSpec& spec : specs) names.push_back(spec.name);
-    broker.CreateTopics(std::move(specs), /*validate_only=*/false,
-                        broker.clock().Mono() + kCreationWait, request_->services().shard,
-                        [self = shared_from_this(), names = std::move(names)](
-                            std::vector<absl::StatusOr<CreatedTopic>> results) {
-                          for (size_t i = 0; i < names.size(); ++i)
-                            self->creation_.emplace(names[i], results[i].status());
-                          self->Answer();
-                        });
+    broker.CreateTopics(
+        std::move(specs), /*validate_only=*/false, broker.clock().Mono() + kCreationWait,
+        request_->services().shard,
+        [self = shared_from_this(),
+         names = std::move(names)](std::vector<absl::StatusOr<CreatedTopic>> results) {
+          std::vector<std::string> created;
+          for (size_t i = 0; i < names.size(); ++i) {
+            self->creation_.emplace(names[i], results[i].status());
+            if (results[i].ok()) created.push_back(names[i]);
+          }
+          WhenLeadersStand(self->request_, std::move(created), [self] { self->Answer(); });
+        });
   }
 
  private:

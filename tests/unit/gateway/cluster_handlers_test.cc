@@ -184,6 +184,38 @@ TEST_F(ClusterHandlersTest, CreatesATopicByFirstUseOnlyWhereBothAgree) {
   EXPECT_EQ(Metadata(message, 4).topics[0].error_code, ErrorCode::kInvalidReplicationFactor);
 }
 
+TEST_F(ClusterHandlersTest, AFirstUseIsAnsweredWhenTheLeaderStands) {
+  broker_.on_create = [this] {
+    Create({"fresh", 1, 3, {}, {}});
+    UseImage();
+  };
+  auto message = About({"fresh"});
+  message.allow_auto_topic_creation = true;
+  Send(message, 4);
+  home_.RunFor(Millis(20));
+  EXPECT_FALSE(sink_->finished);
+  broker_.states[{"fresh", 0}].leader = NodeId(2);
+  home_.RunFor(Millis(10));
+  const auto response = Answer<kafka::MetadataResponse>(4);
+  EXPECT_EQ(response.topics[0].error_code, ErrorCode::kNone);
+  EXPECT_EQ(response.topics[0].partitions[0].leader_id, 2);
+}
+
+TEST_F(ClusterHandlersTest, ACreatedTopicWithoutLeadersIsAnsweredAfterHalfASecond) {
+  broker_.on_create = [this] {
+    Create({"fresh", 1, 3, {}, {}});
+    UseImage();
+  };
+  kafka::CreateTopicsRequest message;
+  message.topics.emplace_back().name = "fresh";
+  Send(message, 7);
+  home_.RunFor(Millis(499));
+  EXPECT_FALSE(sink_->finished);
+  home_.RunFor(Millis(1));
+  EXPECT_EQ(Answer<kafka::CreateTopicsResponse>(7).topics[0].error_code, ErrorCode::kNone);
+  EXPECT_EQ(home_.timers(), 0U);
+}
+
 TEST_F(ClusterHandlersTest, AuthorizedOperationsOnlyWhenAsked) {
   auto message = About({"t"});
   auto response = Metadata(message, 8);

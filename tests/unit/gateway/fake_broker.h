@@ -217,6 +217,7 @@ class FakeBroker final : public Broker {
       std::vector<TopicSpec> topics, bool validate_only, MonoTime, size_t,
       absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) override {
     created.insert(created.end(), topics.begin(), topics.end());
+    if (on_create) on_create();
     std::vector<absl::StatusOr<CreatedTopic>> results;
     for (const TopicSpec& spec : topics) {
       if (!create_error.ok()) {
@@ -255,6 +256,7 @@ class FakeBroker final : public Broker {
   NodeId controller_node = kNoNode;
   std::map<std::pair<std::string, int32_t>, PartitionState> states;
   absl::Status create_error;
+  std::function<void()> on_create;
   absl::Status delete_error;
   std::vector<TopicSpec> created;
   std::vector<TopicId> deleted;
