@@ -137,8 +137,8 @@ absl::Status Unlz4(std::string_view packed, size_t bytes_max, std::string& out) 
     const bool room = output.HasRoom();
     size_t out_bytes = output.room();
     size_t in_bytes = packed.size();
-    const size_t hint = LZ4F_decompress(context.get(), output.at(), &out_bytes, packed.data(),
-                                        &in_bytes, nullptr);
+    const size_t hint =
+        LZ4F_decompress(context.get(), output.at(), &out_bytes, packed.data(), &in_bytes, nullptr);
     if (LZ4F_isError(hint) != 0) return Corrupt("not an lz4 frame");
     output.Used(out_bytes);
     packed.remove_prefix(in_bytes);
@@ -152,9 +152,8 @@ absl::Status Unlz4(std::string_view packed, size_t bytes_max, std::string& out) 
 
 absl::Status Unzstd(std::string_view packed, size_t bytes_max, std::string& out) {
   const std::unique_ptr<ZSTD_DCtx, ZstdFree> context(ZSTD_createDCtx());
-  if (context == nullptr ||
-      ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax,
-                                          kZstdWindowLogMax)) != 0) {
+  if (context == nullptr || ZSTD_isError(ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax,
+                                                                kZstdWindowLogMax)) != 0) {
     return Corrupt("zstd does not start");
   }
   Output output(out, packed.size() * 4, bytes_max);

@@ -33,9 +33,7 @@ class FrameAssembler {
       : budget_(budget), frame_bytes_max_(frame_bytes_max) {}
 
   // Where the next bytes of the stream go first; empty when no frame is under way.
-  std::span<char> direct() {
-    return {partial_.data() + filled_, partial_.capacity() - filled_};
-  }
+  std::span<char> direct() { return {partial_.data() + filled_, partial_.capacity() - filled_}; }
 
   // The next bytes of the stream: `direct_bytes` of them in direct(), then `more`. Appends the
   // frames that are whole now. kInvalidRequest when a length is not acceptable: the stream is lost.

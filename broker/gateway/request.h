@@ -36,8 +36,8 @@ class Request : public std::enable_shared_from_this<Request> {
  public:
   // `reader` stands before the message.
   Request(std::shared_ptr<ShardServices> services, std::weak_ptr<AnswerSink> sink,
-          std::string_view listener, MemoryBudget::Charge charge, const kafka::RequestHeader& header,
-          kafka::Reader reader)
+          std::string_view listener, MemoryBudget::Charge charge,
+          const kafka::RequestHeader& header, kafka::Reader reader)
       : services_(std::move(services)),
         sink_(std::move(sink)),
         listener_(listener),
