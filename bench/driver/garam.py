@@ -13,9 +13,13 @@ class Garam(Cluster):
     #: F is Garam's default.
     modes = {"P": {"flush.messages": LONG_MAX}, "F": {}}
 
-    def __init__(self, brokers=3, settings=None):
+    def __init__(self, brokers=3, settings=None, metrics=False):
         super().__init__(brokers)
         self.settings = settings or {}
+        self.metrics = metrics
+
+    def metrics_port(self, node):
+        return self.base_port + 200 + node - 1
 
     def version(self):
         commit = subprocess.run(["git", "-C", str(paths.ROOT), "rev-parse", "--short", "HEAD"],
@@ -38,5 +42,7 @@ class Garam(Cluster):
                 "log.dirs": self.folder(node),
                 "min.insync.replicas": min(2, self.brokers),
             } | self.settings
+            if self.metrics:
+                properties["garam.http.listener"] = f"127.0.0.1:{self.metrics_port(node)}"
             path = self.data / f"node-{node}.properties"
             path.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
