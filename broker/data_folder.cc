@@ -31,12 +31,16 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(storage::FileSystem
   return folder;
 }
 
+// Every name on the way is durable in its own folder before anything in it is promised.
 absl::Status DataFolder::MakeParents() {
-  for (size_t slash = path_.find('/', 1); slash != std::string::npos;
-       slash = path_.find('/', slash + 1)) {
-    RETURN_IF_ERROR(files_.MakeDirectory(path_.substr(0, slash)));
+  std::string parent = path_.front() == '/' ? "/" : ".";
+  for (size_t slash = path_.find('/', 1);; slash = path_.find('/', slash + 1)) {
+    std::string folder = path_.substr(0, slash);
+    RETURN_IF_ERROR(files_.MakeDirectory(folder));
+    absl::Status synced = files_.SyncDirectory(parent);
+    if (slash == std::string::npos) return synced;
+    parent = folder;
   }
-  return files_.MakeDirectory(path_);
 }
 
 absl::Status DataFolder::LoadIdentity(NodeId node, Random& random) {

@@ -88,7 +88,7 @@ absl::Status DataPartition::CheckProduce(size_t batch_bytes, Acks acks) const {
   if (static_cast<int64_t>(batch_bytes) > config_->segment_bytes) {
     return MakeError(Errc::kBatchOverSegment, "the batch is larger than segment.bytes");
   }
-  if (acks == Acks::kAll && replica_.confirmed() &&
+  if (acks == Acks::kAll && confirmed_ &&
       isr_.size() < static_cast<size_t>(config_->min_insync_replicas)) {
     return MakeError(Errc::kNotEnoughReplicas,
                      "fewer in-sync replicas than min.insync.replicas; start the missing brokers");
@@ -165,7 +165,7 @@ void DataPartition::AnswerProduces() {
   if (waiters_.empty() || !open_ || !replica_.leads()) return;
   auto self = shared_from_this();  // A completion may drop the last other reference.
   waiters_.LeaderHas(replica_.core().MatchOf(shard_.self()));
-  if (!replica_.confirmed()) return;
+  if (!confirmed_) return;
   waiters_.Committed(replica_.core().commit_index(),
                      [this](LogIndex index) { return MinimumHas(index); });
   if (isr_.size() < static_cast<size_t>(config_->min_insync_replicas)) {

@@ -49,6 +49,8 @@ class DataPartition final : public Partition,
 
   // On the shard.
   const Replica& replica() const { return replica_; }
+  // Leads, and what it says of the partition (high watermark, ISR) is true.
+  bool confirmed() const { return confirmed_; }
   // A node that says that it cannot append here leaves the ISR at once.
   void SetCanAppend(NodeId node, bool can_append);
 

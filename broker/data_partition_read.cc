@@ -28,7 +28,7 @@ void DataPartition::Read(ReadSpec spec,
   // A fresh leader knows only a lower bound of the high watermark; it shows no less than what the
   // client has already been given.
   result.high_watermark =
-      replica_.confirmed() ? high_watermark_ : std::max(high_watermark_, spec.from);
+      confirmed_ ? high_watermark_ : std::max(high_watermark_, spec.from);
   result.last_stable_offset = result.high_watermark;
   result.log_start_offset = replica_.log().start_offset();
   if (spec.from < result.log_start_offset || spec.from > next_offset_) {
@@ -109,7 +109,7 @@ void DataPartition::FindSpecial(SpecialOffset which, std::optional<Term> current
   FoundOffset found;
   switch (which) {
     case SpecialOffset::kLatest:
-      if (!replica_.confirmed()) {
+      if (!confirmed_) {
         std::move(done)(MakeError(Errc::kLeaderNotReady, "the leader is new; try again"));
         return;
       }
@@ -140,7 +140,7 @@ void DataPartition::FindByTimestamp(int64_t timestamp_ms, std::optional<Term> cu
     std::move(done)(std::move(status));
     return;
   }
-  if (!replica_.confirmed()) {
+  if (!confirmed_) {
     std::move(done)(MakeError(Errc::kLeaderNotReady, "the leader is new; try again"));
     return;
   }

@@ -184,9 +184,10 @@ absl::Status FakeFileSystem::MakeDirectory(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status FakeFileSystem::SyncDirectory(const std::string& path) {
+absl::Status FakeFileSystem::SyncDirectory(const std::string& asked) {
   std::lock_guard lock(mutex_);
-  if (int fault = Fault(Call::kSyncDirectory, path)) return IoError(fault, path);
+  if (int fault = Fault(Call::kSyncDirectory, asked)) return IoError(fault, asked);
+  const std::string path = asked == "/" ? FolderOf("/name") : asked;
   for (const NameChange& change : folders_[path].unsynced) {
     if (change.node) {
       durable_names_[change.path] = change.node;

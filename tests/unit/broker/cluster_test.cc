@@ -1,0 +1,111 @@
+// Three whole brokers on fakes: what must hold whatever dies, and when.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/status.h"
+#include "tests/unit/broker/test_cluster.h"
+
+namespace garam {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+TEST(ClusterTest, ARecordIsReadWhereItWasAcknowledged) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t"));
+  std::optional<Offset> first, second;
+  ASSERT_TRUE(cluster.Produce("t", "one", &first));
+  ASSERT_TRUE(cluster.Produce("t", "two", &second));  // In the same turn: pipelined.
+  ASSERT_TRUE(cluster.RunUntil([&] { return first && second; }));
+  EXPECT_THAT(cluster.ReadAll("t"),
+              ElementsAre(Pair(Offset(0), HasSubstr("one")), Pair(Offset(1), HasSubstr("two"))));
+}
+
+TEST(ClusterTest, AKilledLeaderIsReplacedAndNothingAcknowledgedIsLost) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t"));
+  std::optional<Offset> first, second;
+  ASSERT_TRUE(cluster.Produce("t", "one", &first));
+  ASSERT_TRUE(cluster.RunUntil([&] { return first.has_value(); }));
+  NodeId dead = cluster.LeaderOf("t");
+  cluster.Kill(dead);
+  MonoTime died = cluster.clock().Mono();
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.LeaderOf("t") != kNoNode; }));
+  EXPECT_LE(cluster.clock().Mono() - died, Millis(300));
+  ASSERT_TRUE(cluster.Produce("t", "two", &second));
+  ASSERT_TRUE(cluster.RunUntil([&] { return second.has_value(); }));
+  cluster.Start(dead);
+  NodeId leader = cluster.LeaderOf("t");
+  auto topic = cluster.core(leader).image()->FindTopic("t");
+  EXPECT_TRUE(
+      cluster.RunUntil([&] { return cluster.core(leader).StateOf(*topic, 0).isr.size() == 3; }));
+  EXPECT_THAT(cluster.ReadAll("t"),
+              ElementsAre(Pair(Offset(0), HasSubstr("one")), Pair(Offset(1), HasSubstr("two"))));
+}
+
+// Mode F: an acknowledgement survives the loss of power of every broker at any moment after it.
+TEST(ClusterTest, PowerLossAtEveryPointOfAProduceLosesNothingAcknowledged) {
+  bool acked_at_end = false;
+  for (int steps = 0; !acked_at_end || steps % 8 != 0; ++steps) {
+    ASSERT_LT(steps, 2000) << "the produce is never acknowledged";
+    TestCluster cluster(3);
+    cluster.StartAll();
+    ASSERT_TRUE(cluster.CreateTopic("t", {{"min.insync.replicas", "2"}}));
+    std::optional<Offset> before, acked;
+    ASSERT_TRUE(cluster.Produce("t", "before", &before));
+    ASSERT_TRUE(cluster.RunUntil([&] { return before.has_value(); }));
+    ASSERT_TRUE(cluster.Produce("t", "value", &acked));
+    for (int i = 0; i < steps; ++i) cluster.Step();
+    acked_at_end = acked.has_value();
+    cluster.PowerLoss();
+    cluster.StartAll();
+    ASSERT_TRUE(cluster.RunUntil([&] { return cluster.LeaderOf("t") != kNoNode; }));
+    std::map<Offset, std::string> values = cluster.ReadAll("t");
+    EXPECT_THAT(values, Contains(Pair(*before, HasSubstr("before"))))
+        << "after " << steps << " steps";
+    if (!acked) continue;
+    EXPECT_THAT(values, Contains(Pair(*acked, HasSubstr("value")))) << "after " << steps;
+  }
+}
+
+TEST(ClusterTest, ALonelyReplicaAcknowledgesNothingThatWantsTwo) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t", {{"min.insync.replicas", "3"}}));
+  NodeId leader = cluster.LeaderOf("t");
+  for (int32_t node = 1; node <= 3; ++node) {
+    if (NodeId(node) != leader) {
+      cluster.Kill(NodeId(node));
+      break;
+    }
+  }
+  auto topic = cluster.core(leader).image()->FindTopic("t");
+  ASSERT_TRUE(
+      cluster.RunUntil([&] { return cluster.core(leader).StateOf(*topic, 0).isr.size() == 2; }));
+  std::optional<Offset> acked;
+  Errc failure = Errc::kUnknown;
+  ASSERT_TRUE(cluster.Produce("t", "value", &acked, &failure));
+  EXPECT_EQ(failure, Errc::kNotEnoughReplicas);
+  EXPECT_FALSE(acked.has_value());
+}
+
+TEST(ClusterTest, ALeaderWithoutItsMajoritySaysThatNobodyLeads) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t"));
+  NodeId leader = cluster.LeaderOf("t");
+  for (int32_t node = 1; node <= 3; ++node) {
+    if (NodeId(node) != leader) cluster.Kill(NodeId(node));
+  }
+  auto topic = cluster.core(leader).image()->FindTopic("t");
+  EXPECT_TRUE(cluster.RunUntil(
+      [&] { return cluster.core(leader).StateOf(*topic, 0).leader == kNoNode; }, 2000));
+}
+
+}  // namespace
+}  // namespace garam

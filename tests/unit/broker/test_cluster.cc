@@ -1,0 +1,345 @@
+#include "tests/unit/broker/test_cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "common/record_batch.h"
+#include "common/status.h"
+#include "tests/unit/broker/batch_builder.h"
+
+namespace garam {
+
+struct TestCluster::Node {
+  Node(NodeId id_given, FakeClock& clock, uint64_t seed)
+      : id(id_given), executor(clock), random(seed) {}
+
+  NodeId id;
+  FakeExecutor executor;
+  FakeBlockingPool pool;
+  SeededRandom random;
+  storage::FakeFileSystem files;
+  storage::FakeKvStore kv;
+  std::unique_ptr<DataFolder> folder;
+  std::unique_ptr<Control> control;
+  std::unique_ptr<Streams> streams;
+  std::unique_ptr<BrokerCore> core;
+  bool ready = false;
+  uint64_t life = 0;
+};
+
+// The control plane as a network that delivers in order and at once.
+class TestCluster::Control final : public PeerControl {
+ public:
+  Control(TestCluster& cluster, NodeId self) : cluster_(cluster), self_(self) {}
+
+  void SetPeer(PeerAddress) override {}
+  void RemovePeer(NodeId) override {}
+  void Handshake(NodeId node, Duration,
+                 absl::AnyInvocable<void(HandshakeResult) &&> done) override {
+    if (!cluster_.running(node)) {
+      cluster_.Send(self_, [done = std::move(done)]() mutable {
+        std::move(done)({HandshakeOutcome::kRefused, {}, 0, ""});
+      });
+      return;
+    }
+    NodeIdentity own = cluster_.core(self_).identity();
+    Ask<absl::StatusOr<NodeIdentity>>(
+        node, [own](PeerEvents& events, auto reply) { std::move(reply)(events.OnHandshake(own)); },
+        [done = std::move(done)](absl::StatusOr<NodeIdentity> peer) mutable {
+          if (peer.ok()) std::move(done)({HandshakeOutcome::kDone, *peer, 1, ""});
+        });
+  }
+  void SendHeartbeat(NodeId node, const HeartbeatDigests& digests) override {
+    StartId start = cluster_.core(self_).identity().start_id;
+    Tell(node, [from = self_, start, digests](PeerEvents& events) {
+      events.OnHeartbeat(from, start, digests);
+    });
+  }
+  void SendRaft(NodeId node, std::vector<GroupMessage> messages) override {
+    Tell(node, [from = self_, messages = std::move(messages)](PeerEvents& events) mutable {
+      events.OnRaft(from, std::move(messages));
+    });
+  }
+  void PushLeaderStates(NodeId node, std::vector<LeaderState> states) override {
+    Tell(node, [from = self_, states = std::move(states)](PeerEvents& events) mutable {
+      events.OnLeaderStates(from, std::move(states));
+    });
+  }
+  void FetchFullState(NodeId node,
+                      absl::AnyInvocable<void(absl::StatusOr<FullState>) &&> done) override {
+    Ask<absl::StatusOr<FullState>>(
+        node, [](PeerEvents& events, auto reply) { std::move(reply)(events.OnFullStateAsked()); },
+        std::move(done));
+  }
+  void CallController(NodeId node, std::string request, Duration,
+                      absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) override {
+    Ask<absl::StatusOr<std::string>>(
+        node,
+        [request](PeerEvents& events, auto reply) {
+          events.OnControllerCall(request, std::move(reply));
+        },
+        std::move(done));
+  }
+  void FetchFormation(NodeId node,
+                      absl::AnyInvocable<void(absl::StatusOr<FormationStatus>) &&> done) override {
+    Ask<absl::StatusOr<FormationStatus>>(
+        node, [](PeerEvents& events, auto reply) { std::move(reply)(events.OnFormationAsked()); },
+        std::move(done));
+  }
+  void OfferFormation(NodeId node, FormationProposal proposal,
+                      absl::AnyInvocable<void(absl::Status) &&> done) override {
+    Ask<absl::Status>(
+        node,
+        [proposal](PeerEvents& events, auto reply) {
+          events.OnFormationOffered(proposal, std::move(reply));
+        },
+        std::move(done));
+  }
+
+ private:
+  template <class Deliver>
+  void Tell(NodeId node, Deliver deliver) {
+    cluster_.Send(node, [this, node, deliver = std::move(deliver)]() mutable {
+      deliver(cluster_.core(node).events());
+    });
+  }
+  // Calls `call` on the peer with a reply that comes back here; kUnavailable when it is not there.
+  template <class Result, class Call, class Done>
+  void Ask(NodeId node, Call call, Done done) {
+    if (!cluster_.running(node)) {
+      cluster_.Send(self_, [done = std::move(done)]() mutable {
+        std::move(done)(Result(absl::UnavailableError("not there")));
+      });
+      return;
+    }
+    cluster_.Send(node, [this, node, call, done = std::move(done)]() mutable {
+      call(cluster_.core(node).events(), [this, done = std::move(done)](Result result) mutable {
+        cluster_.Send(self_, [done = std::move(done), result = std::move(result)]() mutable {
+          std::move(done)(std::move(result));
+        });
+      });
+    });
+  }
+
+  TestCluster& cluster_;
+  const NodeId self_;
+};
+
+class TestCluster::Streams final : public PeerStreams {
+ public:
+  Streams(TestCluster& cluster, NodeId self) : cluster_(cluster), self_(self) {}
+  void SetPeer(PeerAddress) override {}
+  void RemovePeer(NodeId) override {}
+  bool Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) override {
+    if (!cluster_.running(to)) return false;
+    cluster_.Send(to, [this, to, shard, messages = std::move(messages)]() mutable {
+      cluster_.core(to).events().OnStreamMessages(self_, shard, std::move(messages));
+    });
+    return true;
+  }
+
+ private:
+  TestCluster& cluster_;
+  const NodeId self_;
+};
+
+TestCluster::TestCluster(int nodes, uint64_t seed) {
+  for (int i = 1; i <= nodes; ++i) {
+    nodes_.push_back(
+        std::make_unique<Node>(NodeId(i), clock_, seed * 100 + static_cast<uint64_t>(i)));
+  }
+}
+
+TestCluster::~TestCluster() {
+  for (auto& node : nodes_) {
+    if (node->core != nullptr) Kill(node->id);
+  }
+}
+
+TestCluster::Node& TestCluster::at(NodeId node) {
+  return *nodes_[static_cast<size_t>(node.value() - 1)];
+}
+
+BrokerCore& TestCluster::core(NodeId node) { return *at(node).core; }
+
+bool TestCluster::running(NodeId node) const {
+  return nodes_[static_cast<size_t>(node.value() - 1)]->core != nullptr;
+}
+
+void TestCluster::Send(NodeId to, Task task) {
+  Node& node = at(to);
+  if (node.core == nullptr) return;
+  node.executor.Post(std::move(task));
+}
+
+void TestCluster::StartAll() {
+  for (auto& node : nodes_) {
+    if (node->core == nullptr) Start(node->id);
+  }
+}
+
+void TestCluster::Start(NodeId id) {
+  Node& node = at(id);
+  node.ready = false;
+  BrokerConfig config;
+  config.node_id = id;
+  config.memory_budget_bytes = 16 << 20;
+  for (const auto& other : nodes_) {
+    HostPort address{"host", static_cast<uint16_t>(19000 + other->id.value())};
+    config.voters.push_back({other->id, address});
+    if (other->id == id) config.control_address = address;
+  }
+  config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
+  auto folder = DataFolder::Open(node.files, "/data", id, node.random);
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  node.folder = *std::move(folder);
+  BrokerCore::Env env{{&node.executor},
+                      node.pool,
+                      clock_,
+                      node.random,
+                      node.files,
+                      node.kv,
+                      *node.folder,
+                      [&node] { node.ready = true; },
+                      [](absl::Status reason) { FAIL() << reason; }};
+  node.control = std::make_unique<Control>(*this, id);
+  node.streams = std::make_unique<Streams>(*this, id);
+  node.core = std::make_unique<BrokerCore>(std::move(config), std::move(env));
+  node.core->Start(*node.control, *node.streams);
+  TellStreams(id, true);
+}
+
+void TestCluster::TellStreams(NodeId id, bool open) {
+  for (const auto& other : nodes_) {
+    if (other->id == id || other->core == nullptr) continue;
+    NodeId peer = other->id;
+    Send(peer, [this, peer, id, open] {
+      core(peer).events().OnControlStream(id, open);
+      core(peer).events().OnEntryStream(id, 0, open);
+    });
+    if (!open) continue;
+    Send(id, [this, peer, id] {
+      core(id).events().OnControlStream(peer, true);
+      core(id).events().OnEntryStream(peer, 0, true);
+    });
+  }
+}
+
+void TestCluster::Kill(NodeId id) {
+  Node& node = at(id);
+  node.executor.Drop();
+  node.pool.Drop();
+  node.core.reset();
+  node.folder.reset();
+  node.files.KillProcess();
+  node.kv.KillProcess();
+  TellStreams(id, false);
+}
+
+void TestCluster::PowerLoss() {
+  for (auto& node : nodes_) {
+    node->executor.Drop();
+    node->pool.Drop();
+    node->core.reset();
+    node->folder.reset();
+    node->files.Crash();
+    node->kv.Crash();
+  }
+}
+
+void TestCluster::Step() {
+  for (size_t tried = 0; tried < nodes_.size(); ++tried) {
+    Node& node = *nodes_[turn_++ % nodes_.size()];
+    if (node.core == nullptr) continue;
+    if (node.executor.RunOne() || node.pool.RunOne()) return;
+  }
+  clock_.Advance(Millis(1));
+}
+
+bool TestCluster::RunUntil(const std::function<bool()>& condition, int virtual_ms) {
+  MonoTime end = clock_.Mono() + Millis(virtual_ms);
+  while (clock_.Mono() < end) {
+    if (condition()) return true;
+    Step();
+  }
+  return condition();
+}
+
+bool TestCluster::CreateTopic(const std::string& name, std::map<std::string, std::string> configs) {
+  // A replica on every node wants every node registered.
+  auto all_ready = [this] {
+    for (const auto& node : nodes_) {
+      if (node->core != nullptr && !node->ready) return false;
+    }
+    return true;
+  };
+  if (!RunUntil(all_ready)) return false;
+  TopicSpec spec;
+  spec.name = name;
+  for (auto& [key, value] : configs) spec.configs.push_back({key, value});
+  bool done = false;
+  bool created = false;
+  BrokerCore& any = core(nodes_.front()->id);
+  any.CreateTopics({spec}, false, clock_.Mono() + Millis(10000), 0,
+                   [&](std::vector<absl::StatusOr<CreatedTopic>> results) {
+                     done = true;
+                     created = results.front().ok();
+                   });
+  RunUntil([&] { return done; });
+  return created && RunUntil([&] { return LeaderOf(name) != kNoNode; });
+}
+
+std::shared_ptr<Partition> TestCluster::PartitionOn(NodeId node, const std::string& topic) {
+  if (!running(node)) return nullptr;
+  absl::StatusOr<std::shared_ptr<Partition>> found = core(node).Find(topic, 0);
+  return found.ok() ? *found : nullptr;
+}
+
+NodeId TestCluster::LeaderOf(const std::string& topic) {
+  for (const auto& node : nodes_) {
+    auto partition = std::dynamic_pointer_cast<DataPartition>(PartitionOn(node->id, topic));
+    if (partition != nullptr && partition->confirmed()) return node->id;
+  }
+  return kNoNode;
+}
+
+bool TestCluster::Produce(const std::string& topic, const std::string& value,
+                          std::optional<Offset>* acked, Errc* failure) {
+  NodeId leader = LeaderOf(topic);
+  if (leader == kNoNode) return false;
+  BatchBuilder builder;
+  builder.records = {TestRecord{value}};
+  PartitionOn(leader, topic)
+      ->Produce(builder.Build(), Acks::kAll, clock_.Mono() + Millis(30000),
+                [acked, failure](absl::StatusOr<ProduceResult> result) {
+                  if (result.ok()) *acked = result->base_offset;
+                  if (!result.ok() && failure != nullptr) *failure = ErrcOf(result.status());
+                });
+  return true;
+}
+
+std::map<Offset, std::string> TestCluster::ReadAll(const std::string& topic) {
+  std::map<Offset, std::string> values;
+  for (bool more = true; more;) {
+    std::shared_ptr<Partition> partition = PartitionOn(LeaderOf(topic), topic);
+    ReadSpec spec;
+    spec.from = values.empty() ? Offset(0) : values.rbegin()->first + 1;
+    spec.bytes_max = 1 << 20;
+    bool done = false;
+    more = false;
+    partition->Read(spec, [&](absl::StatusOr<ReadResult> result) {
+      done = true;
+      ASSERT_TRUE(result.ok()) << result.status();
+      for (const Bytes& batch : result->batches) {
+        RecordBatchView view(batch.data());
+        values[view.base_offset()] = std::string(view.records());
+        more = true;
+      }
+    });
+    RunUntil([&] { return done; });
+  }
+  return values;
+}
+
+}  // namespace garam

@@ -1,0 +1,68 @@
+// Whole brokers, but for their doors, on fake disks, clocks and executors in one thread: what a
+// real cluster does, one step at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/broker_core.h"
+#include "broker/data_folder.h"
+#include "common/random.h"
+#include "common/status.h"
+#include "common/testing/fake_executor.h"
+#include "storage/fake_file_system.h"
+#include "storage/fake_kv_store.h"
+
+namespace garam {
+
+class TestCluster {
+ public:
+  explicit TestCluster(int nodes, uint64_t seed = 1);
+  ~TestCluster();
+
+  // Starts every node that is down.
+  void StartAll();
+  void Start(NodeId node);
+  // The process ends; what it wrote stays.
+  void Kill(NodeId node);
+  // Power goes: every node at once loses what it had not synced.
+  void PowerLoss();
+
+  // Runs one task of one node, or moves the clock on by a millisecond when nobody has one.
+  void Step();
+  // Steps until `condition` holds; false when it does not within `virtual_ms`.
+  bool RunUntil(const std::function<bool()>& condition, int virtual_ms = 20000);
+
+  BrokerCore& core(NodeId node);
+  bool running(NodeId node) const;
+  FakeClock& clock() { return clock_; }
+
+  // A topic with one partition on every node.
+  bool CreateTopic(const std::string& name, std::map<std::string, std::string> configs = {});
+  // The node whose own replica leads and has committed in its term; kNoNode while none does.
+  NodeId LeaderOf(const std::string& topic);
+  // Offers one record to the leader; `acked` is set once it is acknowledged. False: no leader.
+  bool Produce(const std::string& topic, const std::string& value, std::optional<Offset>* acked,
+               Errc* failure = nullptr);
+  // The bytes of the records that the leader serves, by their batch's offset; steps until read.
+  std::map<Offset, std::string> ReadAll(const std::string& topic);
+
+ private:
+  struct Node;
+  class Control;
+  class Streams;
+
+  Node& at(NodeId node);
+  // Runs `task` on the node as it lives now; drops it when the node is gone by then.
+  void Send(NodeId to, Task task);
+  void TellStreams(NodeId node, bool open);
+  std::shared_ptr<Partition> PartitionOn(NodeId node, const std::string& topic);
+
+  FakeClock clock_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  size_t turn_ = 0;
+};
+
+}  // namespace garam
