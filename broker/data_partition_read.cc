@@ -27,8 +27,7 @@ void DataPartition::Read(ReadSpec spec,
   ReadResult result;
   // A fresh leader knows only a lower bound of the high watermark; it shows no less than what the
   // client has already been given.
-  result.high_watermark =
-      confirmed_ ? high_watermark_ : std::max(high_watermark_, spec.from);
+  result.high_watermark = confirmed_ ? high_watermark_ : std::max(high_watermark_, spec.from);
   result.last_stable_offset = result.high_watermark;
   result.log_start_offset = replica_.log().start_offset();
   if (spec.from < result.log_start_offset || spec.from > next_offset_) {
