@@ -1,6 +1,7 @@
 #include "broker/data_partition.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "broker/shard.h"
@@ -49,6 +50,7 @@ void DataPartition::Stop(const absl::Status& reason, Task closed) {
   shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
   bool was_open = std::exchange(open_, false);
   waiters_.FailEverything(reason);
+  FailOffered(reason);
   WakeWatchers(0);
   tail_.Clear();
   if (!was_open) {
@@ -102,34 +104,53 @@ void DataPartition::Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDo
     return;
   }
   if (batch.size() <= kCopyBytesMax) batch = Bytes::Copy(batch.view());
+  Offered offered{std::move(batch), acks, deadline, std::move(done)};
+  // Nobody overtakes a batch that waits for the followers to catch up.
+  if (!offered_.empty() || !Propose(offered)) {
+    offered_.push_back(std::move(offered));
+    RearmDeadline(deadline);
+  }
+}
+
+// False, with `offered` as it was, while too much waits to be committed.
+bool DataPartition::Propose(Offered& offered) {
   Term term = replica_.core().term();
   ProduceResult result;
   result.base_offset = next_offset_;
   result.log_start_offset = replica_.log().start_offset();
-  RecordBatchView view(batch.data());
+  RecordBatchView view(offered.batch.data());
   if (view.log_append_time()) result.log_append_time_ms = view.max_timestamp_ms();
   // The caller gave these bytes up (see Partition::Produce): nobody else reads them yet.
-  PatchRecordBatch(const_cast<char*>(batch.data()), next_offset_, term);
-  Offset next = view.next_offset();
+  PatchRecordBatch(const_cast<char*>(offered.batch.data()), next_offset_, term);
 
   std::vector<LogEntry> entries;
-  if (replica_.log().ShouldRoll(batch.size())) {
+  if (replica_.log().ShouldRoll(offered.batch.size())) {
     entries.push_back({LogIndex(0), term, EntryKind::kRoll, Bytes()});
   }
-  entries.push_back({LogIndex(0), term, EntryKind::kBatch, std::move(batch)});
+  entries.push_back({LogIndex(0), term, EntryKind::kBatch, offered.batch});
   absl::StatusOr<LogIndex> index = replica_.Propose(term, std::move(entries));
   if (!index.ok()) {
-    std::move(done)(index.status());
-    return;
+    if (ErrcOf(index.status()) == Errc::kThrottled) return false;
+    std::move(offered.done)(index.status());
+    return true;
   }
-  next_offset_ = next;
-  if (acks == Acks::kNone) {
-    std::move(done)(result);
-    return;
+  next_offset_ = view.next_offset();
+  if (offered.acks == Acks::kNone) {
+    std::move(offered.done)(result);
+    return true;
   }
   // The batch is the last of what was proposed.
   LogIndex last = replica_.core().last_index();
-  Park(acks, {last, deadline, result, std::move(done)});
+  Park(offered.acks, {last, offered.deadline, result, std::move(offered.done)});
+  return true;
+}
+
+void DataPartition::ProposeOffered() {
+  while (!offered_.empty() && Propose(offered_.front())) offered_.pop_front();
+}
+
+void DataPartition::FailOffered(const absl::Status& reason) {
+  for (Offered& offered : std::exchange(offered_, {})) std::move(offered.done)(reason);
 }
 
 void DataPartition::Park(Acks acks, ProduceWaiters::Waiter waiter) {
@@ -139,6 +160,10 @@ void DataPartition::Park(Acks acks, ProduceWaiters::Waiter waiter) {
   } else {
     waiters_.AddLeader(std::move(waiter));
   }
+  RearmDeadline(deadline);
+}
+
+void DataPartition::RearmDeadline(MonoTime deadline) {
   if (deadline_timer_ != kNoTimer && deadline_armed_for_ <= deadline) return;
   shard_.executor().Cancel(std::exchange(deadline_timer_, kNoTimer));
   ArmDeadline();
@@ -146,15 +171,33 @@ void DataPartition::Park(Acks acks, ProduceWaiters::Waiter waiter) {
 
 void DataPartition::ArmDeadline() {
   std::optional<MonoTime> next = waiters_.NextDeadline();
+  for (const Offered& offered : offered_) {
+    if (!next || offered.deadline < *next) next = offered.deadline;
+  }
   if (!next) return;
   deadline_armed_for_ = *next;
   deadline_timer_ = shard_.executor().PostAt(*next, [weak = weak_from_this()] {
     auto self = weak.lock();
     if (self == nullptr) return;
     self->deadline_timer_ = kNoTimer;
-    self->waiters_.Expire(self->shard_.now());
+    self->Expire();
     self->ArmDeadline();
   });
+}
+
+void DataPartition::Expire() {
+  MonoTime now = shard_.now();
+  waiters_.Expire(now);
+  std::deque<Offered> late;
+  auto keep =
+      std::stable_partition(offered_.begin(), offered_.end(),
+                            [now](const Offered& offered) { return offered.deadline > now; });
+  std::move(keep, offered_.end(), std::back_inserter(late));
+  offered_.erase(keep, offered_.end());
+  for (Offered& offered : late) {
+    std::move(offered.done)(
+        MakeError(Errc::kTimedOut, "the replicas were too far behind to take the record in time"));
+  }
 }
 
 bool DataPartition::MinimumHas(LogIndex index) const {
@@ -189,6 +232,7 @@ void DataPartition::OnRole() {
 void DataPartition::EndLeadership() {
   confirmed_ = false;
   waiters_.FailEverything(NotLeader());
+  FailOffered(NotLeader());
   shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
   tail_.Clear();
   // Offsets that were given to batches which never reached the log are free again.
@@ -236,9 +280,11 @@ void DataPartition::OnProgress() {
   if (!leading() || !open_) return;
   FeedIsr();
   AnswerProduces();
+  ProposeOffered();
 }
 
 void DataPartition::OnStorageFailed(const absl::Status& reason) {
+  FailOffered(MakeError(Errc::kStorage, std::string(reason.message())));
   waiters_.FailEverything(MakeError(Errc::kStorage, std::string(reason.message())));
   WakeWatchers(0);
   LeaderState failed;

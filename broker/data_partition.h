@@ -90,6 +90,19 @@ class DataPartition final : public Partition,
     size_t bytes;
   };
 
+  // A batch whose place in the log is not fixed yet: the group has as much uncommitted as it may.
+  struct Offered {
+    Bytes batch;
+    Acks acks;
+    MonoTime deadline;
+    ProduceDone done;
+  };
+
+  bool Propose(Offered& offered);
+  void ProposeOffered();
+  void FailOffered(const absl::Status& reason);
+  void RearmDeadline(MonoTime deadline);
+  void Expire();
   absl::Status CheckProduce(size_t batch_bytes, Acks acks) const;
   absl::Status CheckLeader(std::optional<Term> current_leader_epoch) const;
   absl::Status NotLeader() const;
@@ -117,6 +130,7 @@ class DataPartition final : public Partition,
 
   PartitionTail tail_;
   ProduceWaiters waiters_;
+  std::deque<Offered> offered_;  // In the order of Produce.
   TimerId deadline_timer_ = kNoTimer;
   MonoTime deadline_armed_for_;
 

@@ -93,8 +93,9 @@ class Partition {
 
   // Appends one batch that `ValidateBatch` let through. The partition patches the base offset and
   // the leader epoch in `batch`: nobody else may read these bytes until `done`. The batch's place
-  // in the log is fixed when the call returns; `done` says how it ended. For kNone, `done` comes
-  // as soon as the batch is in the log's queue.
+  // behind those that were produced before it is fixed when the call returns; `done` says how it
+  // ended. For kNone, `done` comes as soon as the batch is in the log's queue, which may wait for
+  // followers that are far behind: what is not done yet is the caller's to bound.
   virtual void Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDone done) = 0;
 
   // Reads at once: `done` may be called before Read returns.

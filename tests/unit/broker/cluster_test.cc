@@ -73,6 +73,17 @@ TEST(ClusterTest, PowerLossAtEveryPointOfAProduceLosesNothingAcknowledged) {
   }
 }
 
+TEST(ClusterTest, MoreThanMayBeUncommittedWaitsItsTurnInOrder) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t"));
+  constexpr int kBatches = 80;  // Of 1 MiB: more than a group's uncommitted 64 MiB.
+  std::vector<std::optional<Offset>> acked(kBatches);
+  for (auto& one : acked) ASSERT_TRUE(cluster.Produce("t", std::string(1 << 20, 'x'), &one));
+  ASSERT_TRUE(cluster.RunUntil([&] { return acked.back().has_value(); }));
+  for (int i = 0; i < kBatches; ++i) EXPECT_EQ(acked[static_cast<size_t>(i)], Offset(i));
+}
+
 TEST(ClusterTest, ALonelyReplicaAcknowledgesNothingThatWantsTwo) {
   TestCluster cluster(3);
   cluster.StartAll();
