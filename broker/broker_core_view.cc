@@ -23,7 +23,8 @@ PartitionState BrokerCore::StateOf(const TopicImage& topic, int32_t partition) c
   LeaderState known = leaders_.Get(image.group);
   std::set<NodeId> live = nodes_->live();
   PartitionState state;
-  state.leader = live.contains(known.leader) ? known.leader : kNoNode;
+  bool there = live.contains(known.leader) && !nodes_->InDoubt(known.leader);
+  state.leader = there ? known.leader : kNoNode;
   state.leader_epoch = known.term;
   for (const ReplicaImage& replica : image.replicas) {
     state.replicas.push_back(replica.node);

@@ -62,6 +62,20 @@ std::set<NodeId> NodeManager::live() const {
   return live_;
 }
 
+bool NodeManager::InDoubt(NodeId node) const {
+  absl::MutexLock lock(&live_mutex_);
+  return in_doubt_.contains(node);
+}
+
+void NodeManager::SetInDoubt(NodeId node, bool in_doubt) {
+  absl::MutexLock lock(&live_mutex_);
+  if (in_doubt) {
+    in_doubt_.insert(node);
+  } else {
+    in_doubt_.erase(node);
+  }
+}
+
 void NodeManager::SetLive(NodeId node, bool live) {
   absl::MutexLock lock(&live_mutex_);
   if (live) {
@@ -146,6 +160,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
   MonoTime now = options_.clock.Mono();
   switch (result.outcome) {
     case HandshakeOutcome::kDone:
+      SetInDoubt(node, false);
       if (result.stream_port != 0) {
         found->second.port_known = true;
         PeerAddress address = found->second.address;
@@ -240,6 +255,7 @@ absl::StatusOr<NodeIdentity> NodeManager::OnHandshake(const NodeIdentity& peer) 
 void NodeManager::OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) {
   if (!peers_.contains(from)) return;
   liveness_.HeartbeatReceived(from, start_id, options_.clock.Mono());
+  SetInDoubt(from, false);
   Digest();
   CompareDigests(from, digests);
 }
@@ -261,6 +277,9 @@ void NodeManager::OnStream(NodeId peer, uint64_t stream, bool open) {
   if (open) {
     liveness_.StreamOpened(peer, stream, now);
   } else {
+    // Clients of a dead leader ask within a millisecond: an answer that still names it sends them
+    // there again, "no leader" makes them ask once more.
+    SetInDoubt(peer, true);
     liveness_.StreamClosed(peer, stream, now);
   }
   Digest();

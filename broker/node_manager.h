@@ -72,6 +72,10 @@ class NodeManager final : public PeerEvents {
   // Brokers alive in this broker's view, itself included. Any thread.
   std::set<NodeId> live() const;
 
+  // Whether a stream of this live node has just closed and it has not been heard of since: most
+  // likely it is dead, which the handshake under way will tell. Any thread.
+  bool InDoubt(NodeId node) const;
+
   // PeerEvents
   absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) override;
   void OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) override;
@@ -108,6 +112,7 @@ class NodeManager final : public PeerEvents {
   void TakeFullState(NodeId node, const FullState& state);
   void FlushPushes();
   void SetLive(NodeId node, bool live);
+  void SetInDoubt(NodeId node, bool in_doubt);
 
   Options options_;
   PeerControl* control_ = nullptr;  // Set by Start.
@@ -123,6 +128,7 @@ class NodeManager final : public PeerEvents {
 
   mutable absl::Mutex live_mutex_;
   std::set<NodeId> live_ ABSL_GUARDED_BY(live_mutex_);
+  std::set<NodeId> in_doubt_ ABSL_GUARDED_BY(live_mutex_);
 };
 
 }  // namespace garam
