@@ -136,5 +136,6 @@ def test_replicas_and_leaders_are_spread_evenly(healthy):
     leaders = [p.leader for p in shown.partitions]
     replicas = [node for p in shown.partitions for node in p.replicas]
     for node in healthy.brokers:
-        assert replicas.count(node) == 8
+        # Evenness is the broker's, over all topics: what others left may tip one of these.
+        assert 7 <= replicas.count(node) <= 9
         assert 3 <= leaders.count(node) <= 5
