@@ -68,7 +68,6 @@ NodeManager::Options BrokerCore::NodeOptions() {
       [this](NodeId from, size_t shard, std::vector<GroupMessage> messages) {
         Deliver(from, shard, std::move(messages));
       },
-      [](const std::vector<GroupId>&) {},
       [this](NodeId node, const std::vector<LeaderState>& states) { OnNotLeading(node, states); },
       [this](NodeId node) { OnFailedList(node); },
       [this](const std::string& reason) {

@@ -231,7 +231,6 @@ void NodeManager::TakeFullState(NodeId node, const FullState& state) {
     LeaderState record = options_.leaders.Get(group);
     if (record.leader == kNoNode) orphaned.push_back(std::move(record));
   }
-  if (!changed.empty()) options_.on_leader_changes(changed);
   if (!orphaned.empty()) options_.on_not_leading(node, orphaned);
   options_.on_failed_list(node);
 }
@@ -294,11 +293,9 @@ void NodeManager::OnStreamMessages(NodeId from, size_t shard, std::vector<GroupM
 }
 
 void NodeManager::OnLeaderStates(NodeId from, std::vector<LeaderState> states) {
-  std::vector<GroupId> changed;
   for (const LeaderState& state : states) {
-    if (state.leader == from && options_.leaders.Merge(state)) changed.push_back(state.group);
+    if (state.leader == from) options_.leaders.Merge(state);
   }
-  if (!changed.empty()) options_.on_leader_changes(changed);
 }
 
 FullState NodeManager::OnFullStateAsked() {

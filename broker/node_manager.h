@@ -37,8 +37,6 @@ class NodeManager final : public PeerEvents {
     std::function<void(NodeId, NodeEvent)> on_event;
     // Raft messages for the groups' own shards; `shard` is where they arrived.
     std::function<void(NodeId from, size_t shard, std::vector<GroupMessage>)> deliver;
-    // Another broker said who leads these groups.
-    std::function<void(const std::vector<GroupId>&)> on_leader_changes;
     // `node` says that it leads none of these groups, which we believed it did.
     std::function<void(NodeId node, const std::vector<LeaderState>&)> on_not_leading;
     // The list of `node`'s replicas that cannot append was learnt anew.
