@@ -47,6 +47,9 @@ class Broker {
   virtual std::shared_ptr<const MetadataImage> image() const = 0;
   // Brokers alive in this broker's own view, itself included. Any thread.
   virtual std::set<NodeId> live_brokers() const = 0;
+  // Those, and brokers that have only just gone: what Metadata lists, so that clients which learn
+  // of a new leader do not lose its predecessor in the same answer. Any thread.
+  virtual std::set<NodeId> listed_brokers() const = 0;
   // The leader of group 0; kNoNode while there is none. Any thread.
   virtual NodeId controller() const = 0;
   // Leader, epoch, ISR and offline replicas as known here. Any thread.

@@ -70,6 +70,7 @@ class BrokerCore final : public Broker {
   Executor& executor(size_t shard) override { return *env_.executors[shard]; }
   std::shared_ptr<const MetadataImage> image() const override;
   std::set<NodeId> live_brokers() const override { return nodes_->live(); }
+  std::set<NodeId> listed_brokers() const override { return nodes_->listed(); }
   NodeId controller() const override;
   PartitionState StateOf(const TopicImage& topic, int32_t partition) const override;
   absl::StatusOr<std::shared_ptr<Partition>> Find(std::string_view topic,

@@ -13,6 +13,9 @@ namespace {
 // A push on its way makes the digests differ for a moment: only a difference that lasts is a loss.
 constexpr int kMismatchesMax = 2;
 
+// Twice the second after which librdkafka looks again by itself.
+constexpr Duration kStaysListed = Millis(2000);
+
 // How the streams of a pair are numbered for the liveness machine.
 constexpr uint64_t kControlStreamId = 0;
 constexpr uint64_t kFirstEntryStreamId = 1;
@@ -62,6 +65,16 @@ std::set<NodeId> NodeManager::live() const {
   return live_;
 }
 
+std::set<NodeId> NodeManager::listed() const {
+  const MonoTime now = options_.clock.Mono();
+  absl::MutexLock lock(&live_mutex_);
+  std::set<NodeId> listed = live_;
+  for (const auto& [node, left_at] : left_at_) {
+    if (now - left_at < kStaysListed) listed.insert(node);
+  }
+  return listed;
+}
+
 bool NodeManager::InDoubt(NodeId node) const {
   absl::MutexLock lock(&live_mutex_);
   return in_doubt_.contains(node);
@@ -80,8 +93,9 @@ void NodeManager::SetLive(NodeId node, bool live) {
   absl::MutexLock lock(&live_mutex_);
   if (live) {
     live_.insert(node);
-  } else {
-    live_.erase(node);
+    left_at_.erase(node);
+  } else if (live_.erase(node) > 0) {
+    left_at_[node] = options_.clock.Mono();
   }
 }
 
@@ -161,6 +175,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
   switch (result.outcome) {
     case HandshakeOutcome::kDone:
       SetInDoubt(node, false);
+      rejected_by_.erase(node);
       if (result.stream_port != 0) {
         found->second.port_known = true;
         PeerAddress address = found->second.address;
@@ -176,12 +191,17 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
       liveness_.HandshakeTimedOut(node, now);
       break;
     case HandshakeOutcome::kRejected:
-      LogWarn("node {} does not take us: {}", node.value(), result.reason);
-      options_.on_rejected(result.reason);
+      OnRejected(node, result.reason);
       liveness_.HandshakeTimedOut(node, now);
       break;
   }
   Digest();
+}
+
+void NodeManager::OnRejected(NodeId node, const std::string& reason) {
+  LogWarn("node {} does not take us: {}", node.value(), reason);
+  rejected_by_.insert(node);
+  if (2 * rejected_by_.size() > peers_.size()) options_.on_rejected(reason);
 }
 
 void NodeManager::Push(LeaderState state) {

@@ -41,7 +41,8 @@ class NodeManager final : public PeerEvents {
     std::function<void(NodeId node, const std::vector<LeaderState>&)> on_not_leading;
     // The list of `node`'s replicas that cannot append was learnt anew.
     std::function<void(NodeId node)> on_failed_list;
-    // A peer does not take us: another cluster, or a newer format. One line for a person.
+    // Most peers do not take us: another cluster, or a newer format. One of them alone may be the
+    // one that is wrong. One line for a person.
     std::function<void(const std::string& reason)> on_rejected;
     std::function<void(std::string request,
                        absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done)>
@@ -69,6 +70,11 @@ class NodeManager final : public PeerEvents {
 
   // Brokers alive in this broker's view, itself included. Any thread.
   std::set<NodeId> live() const;
+
+  // Those, and the nodes that were until a moment ago. librdkafka forgets a partition for up to a
+  // second when one metadata answer moves it and no longer has its old broker; Kafka too lists a
+  // dead broker until its session has ended. Any thread.
+  std::set<NodeId> listed() const;
 
   // Whether a stream of this live node has just closed and it has not been heard of since: most
   // likely it is dead, which the handshake under way will tell. Any thread.
@@ -104,6 +110,7 @@ class NodeManager final : public PeerEvents {
   void Tell(const raft::LivenessEvent& event);
   void Probe(NodeId node);
   void OnProbed(NodeId node, HandshakeResult result);
+  void OnRejected(NodeId node, const std::string& reason);
   void OnStream(NodeId peer, uint64_t stream, bool open);
   void CompareDigests(NodeId from, const HeartbeatDigests& digests);
   void FetchFull(NodeId node);
@@ -117,6 +124,7 @@ class NodeManager final : public PeerEvents {
   PeerStreams* streams_ = nullptr;
   raft::Liveness liveness_;
   std::map<NodeId, Peer> peers_;
+  std::set<NodeId> rejected_by_;
   std::vector<LeaderState> pushes_;
   TimerId beat_timer_ = kNoTimer;
   TimerId liveness_timer_ = kNoTimer;
@@ -126,6 +134,7 @@ class NodeManager final : public PeerEvents {
 
   mutable absl::Mutex live_mutex_;
   std::set<NodeId> live_ ABSL_GUARDED_BY(live_mutex_);
+  std::map<NodeId, MonoTime> left_at_ ABSL_GUARDED_BY(live_mutex_);  // Of nodes no longer live.
   std::set<NodeId> in_doubt_ ABSL_GUARDED_BY(live_mutex_);
 };
 

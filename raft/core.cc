@@ -110,6 +110,7 @@ void Core::AfterLogMoved(MonoTime now) {
   if (is_leader()) {
     MaybeCommit(now);
   } else {
+    MaybeEndDoubt();
     Acknowledge(/*always=*/false);
   }
 }

@@ -111,6 +111,8 @@ class Core {
   // Leads, and an entry of its own term is committed: what it says of the group is true (pitfall
   // 17).
   bool confirmed() const { return is_leader() && commit_ >= term_start_; }
+  // Whether the log may have lost its end (D3). Ends by catching up, or by being elected by all.
+  bool in_doubt() const { return options_.in_doubt; }
   bool transferring() const { return transferee_ != kNoNode; }
   Stage stage() const { return options_.stage; }
   LogIndex commit_index() const { return commit_; }
@@ -153,9 +155,13 @@ class Core {
   void StepVoteReply(NodeId from, const VoteReply& reply, MonoTime now);
   void StepTimeoutNow(NodeId from, const TimeoutNow& message, MonoTime now);
   void BecomeFollower(Term term, NodeId leader, MonoTime now);
-  void StartElection(bool pre, bool transfer, MonoTime now);
+  enum class Round { kPreVote, kVote, kTransfer, kLastResort };
+  void StartElection(Round round, MonoTime now);
   void BecomeLeader(MonoTime now);
   void CountVotes(MonoTime now);
+  VoteResult Tally() const;
+  bool LastResortIsOpen() const;
+  bool EverybodyIn(const std::set<NodeId>& nodes) const;
   bool MayStand() const;
   bool MayVote() const;
   bool LeaderSticks(NodeId candidate) const;
@@ -192,6 +198,7 @@ class Core {
   bool TakeEntries(Append& message);
   void Reject(NodeId to, const Append& message);
   void Acknowledge(bool always);
+  void MaybeEndDoubt();
   void HeardLeader(MonoTime now);
 
   CoreOptions options_;
@@ -215,6 +222,8 @@ class Core {
   uint64_t candidate_version_ = 0;   // Our own vote counts when this version is durable.
   std::set<NodeId> votes_;
   std::set<NodeId> refusals_;
+  std::set<NodeId> doubtful_;  // Pre-vote: would vote for us, were they sure of their logs.
+  bool last_resort_ = false;   // The vote under way wants everybody.
 
   // Leading.
   std::map<NodeId, Progress> progress_;
@@ -231,6 +240,7 @@ class Core {
   uint32_t session_ = 0;
   LogIndex replied_written_;
   LogIndex replied_durable_;
+  std::optional<LogIndex> doubt_until_;  // Where the leader's log ended when it found us.
 
   // What the next Ready carries.
   uint64_t last_seq_ = 0;

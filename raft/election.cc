@@ -35,14 +35,15 @@ bool Core::LogIsUpToDate(const VoteRequest& request) const {
 }
 
 void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now) {
-  auto refuse = [&] {
-    Send(from, VoteReply{term(), request.pre, false});
+  auto refuse = [&](bool in_doubt = false) {
+    Send(from, VoteReply{term(), request.pre, false, in_doubt});
     // Whoever asks its leader for a vote does not know of it.
     if (is_leader()) Nudge(from, now);
   };
   if (!request.transfer && request.term >= term() && LeaderSticks(from)) return refuse();
   if (request.pre) {
     if (request.term <= term() || !MayVote() || !LogIsUpToDate(request)) return refuse();
+    if (in_doubt()) return refuse(/*in_doubt=*/true);
     Send(from, VoteReply{request.term, true, true});
     return;
   }
@@ -52,7 +53,8 @@ void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now
   const bool free_to_vote =
       hard_state_.voted_for == kNoNode ||
       (hard_state_.voted_for == from && hard_state_.voted_incarnation == request.incarnation);
-  if (role_ != Role::kFollower || leader_ != kNoNode || !free_to_vote || !MayVote() ||
+  const bool sure = !in_doubt() || request.last_resort;
+  if (role_ != Role::kFollower || leader_ != kNoNode || !free_to_vote || !MayVote() || !sure ||
       !LogIsUpToDate(request)) {
     // Its term is new, but its log is not good enough: our own turn must not be put off for it.
     if (role_ == Role::kFollower && own_turn && election_at_) {
@@ -71,6 +73,8 @@ void Core::StepVoteReply(NodeId from, const VoteReply& reply, MonoTime now) {
   if (role_ != (reply.pre ? Role::kPreCandidate : Role::kCandidate)) return;
   if (reply.granted) {
     if (reply.term == asked) votes_.insert(from);
+  } else if (reply.in_doubt && role_ == Role::kPreCandidate) {
+    doubtful_.insert(from);
   } else if (reply.pre || reply.term == asked) {
     refusals_.insert(from);
   }
@@ -81,7 +85,7 @@ void Core::StepTimeoutNow(NodeId from, const TimeoutNow& message, MonoTime now) 
   if (message.term < term()) return;
   if (message.term > term()) BecomeFollower(message.term, kNoNode, now);
   if (role_ != Role::kFollower || (leader_ != kNoNode && leader_ != from) || !MayStand()) return;
-  StartElection(/*pre=*/false, /*transfer=*/true, now);
+  if (!in_doubt()) StartElection(Round::kTransfer, now);
 }
 
 void Core::BecomeFollower(Term new_term, NodeId leader, MonoTime now) {
@@ -90,11 +94,13 @@ void Core::BecomeFollower(Term new_term, NodeId leader, MonoTime now) {
     verified_ = LogIndex(0);
     session_ = 0;
     replied_written_ = replied_durable_ = LogIndex(0);
+    doubt_until_.reset();
   }
   role_ = Role::kFollower;
   leader_ = leader;
   votes_.clear();
   refusals_.clear();
+  doubtful_.clear();
   progress_.clear();
   reads_.clear();
   uncommitted_bytes_ = 0;
@@ -108,18 +114,21 @@ void Core::BecomeFollower(Term new_term, NodeId leader, MonoTime now) {
   }
 }
 
-void Core::StartElection(bool pre, bool transfer, MonoTime now) {
+void Core::StartElection(Round round, MonoTime now) {
   const Timing& timing = options_.timing;
+  const bool pre = round == Round::kPreVote;
   leader_ = kNoNode;
   votes_.clear();
   refusals_.clear();
+  doubtful_.clear();
+  last_resort_ = round == Round::kLastResort;
   if (!MayStand() || !QuorumAmong(NodeState::kSuspect)) {
     role_ = Role::kFollower;
     return ArmElection(timing.election, timing.election_jitter, now);
   }
   if (pre) {
     role_ = Role::kPreCandidate;
-    votes_.insert(self());
+    (in_doubt() ? doubtful_ : votes_).insert(self());
     ArmElection(timing.prevote_retry, timing.prevote_retry_jitter, now);
   } else {
     role_ = Role::kCandidate;
@@ -128,10 +137,16 @@ void Core::StartElection(bool pre, bool transfer, MonoTime now) {
     verified_ = LogIndex(0);
     session_ = 0;
     replied_written_ = replied_durable_ = LogIndex(0);
+    doubt_until_.reset();
     ArmElection(timing.election, timing.election_jitter, now);
   }
-  const VoteRequest request{pre ? term() + 1 : term(), pre,          transfer,
-                            options_.incarnation,      last_index(), log_.last_term()};
+  const VoteRequest request{pre ? term() + 1 : term(),
+                            pre,
+                            round == Round::kTransfer,
+                            options_.incarnation,
+                            last_index(),
+                            log_.last_term(),
+                            last_resort_};
   for (NodeId voter : configuration().VoterNodes()) {
     if (voter != self() && StateOf(voter) != NodeState::kDown) Send(voter, request);
   }
@@ -140,12 +155,13 @@ void Core::StartElection(bool pre, bool transfer, MonoTime now) {
 
 void Core::CountVotes(MonoTime now) {
   if (role_ == Role::kCandidate && durable_version_ >= candidate_version_) votes_.insert(self());
-  switch (configuration().Count(votes_, refusals_)) {
+  switch (Tally()) {
     case VoteResult::kPending:
+      if (LastResortIsOpen()) StartElection(Round::kLastResort, now);
       return;
     case VoteResult::kWon:
       if (role_ == Role::kPreCandidate) {
-        StartElection(/*pre=*/false, /*transfer=*/false, now);
+        StartElection(Round::kVote, now);
       } else {
         BecomeLeader(now);
       }
@@ -156,9 +172,36 @@ void Core::CountVotes(MonoTime now) {
   }
 }
 
+// A vote of last resort counts those in doubt as well, so it wants everybody that can be asked:
+// whoever is left out may be the one that had more.
+VoteResult Core::Tally() const {
+  const VoteResult result = configuration().Count(votes_, refusals_);
+  if (!last_resort_ || result != VoteResult::kWon) return result;
+  if (!refusals_.empty()) return VoteResult::kLost;
+  return EverybodyIn(votes_) ? VoteResult::kWon : VoteResult::kPending;
+}
+
+// Everybody has answered our pre-vote, nobody has a better log, and too few are sure of theirs.
+bool Core::LastResortIsOpen() const {
+  if (role_ != Role::kPreCandidate || doubtful_.empty()) return false;
+  std::set<NodeId> answered = doubtful_;
+  answered.insert(votes_.begin(), votes_.end());
+  return EverybodyIn(answered) && configuration().Count(answered, {}) == VoteResult::kWon;
+}
+
+// Whether every voter is in `nodes`; with unclean elections, every one that is not down.
+bool Core::EverybodyIn(const std::set<NodeId>& nodes) const {
+  for (NodeId voter : configuration().VoterNodes()) {
+    const bool wanted = !options_.unclean_election || StateOf(voter) != NodeState::kDown;
+    if (wanted && !nodes.contains(voter)) return false;
+  }
+  return true;
+}
+
 void Core::BecomeLeader(MonoTime now) {
   role_ = Role::kLeader;
   leader_ = self();
+  options_.in_doubt = false;  // Elected by all: what is lost is lost, this log is the group's.
   election_at_.reset();
   pause_credited_ = false;
   uncommitted_bytes_ = 0;
@@ -177,7 +220,7 @@ void Core::BecomeLeader(MonoTime now) {
 
 void Core::Campaign(MonoTime now) {
   if (is_leader() || !MayStand()) return;
-  StartElection(/*pre=*/true, /*transfer=*/false, now);
+  StartElection(Round::kPreVote, now);
 }
 
 absl::Status Core::Transfer(NodeId target, MonoTime now) {
@@ -306,7 +349,7 @@ void Core::TickElection(MonoTime now) {
     return ArmElection(timing.election, timing.election_jitter, now);
   }
   pause_credited_ = false;
-  StartElection(/*pre=*/true, /*transfer=*/false, now);
+  StartElection(Round::kPreVote, now);
 }
 
 }  // namespace garam::raft

@@ -29,6 +29,7 @@ void Core::StepAppend(NodeId from, Append message, MonoTime now) {
     session_ = message.session;
     replied_written_ = replied_durable_ = LogIndex(0);
   }
+  if (in_doubt() && !doubt_until_) doubt_until_ = message.leader_last;
   if (!AgreesAt(message.prev_index, message.prev_term)) return Reject(from, message);
   const LogIndex last = message.prev_index + static_cast<int64_t>(message.entries.size());
   const LogIndex commit = std::min(message.commit, last);  // Pitfall 5.
@@ -36,6 +37,7 @@ void Core::StepAppend(NodeId from, Append message, MonoTime now) {
   // Pitfall 4: what this leader has shown to agree, never simply what we have.
   verified_ = std::max(verified_, last);
   MoveCommit(commit, now);
+  MaybeEndDoubt();
   // New entries are answered when they are written or durable; anything else at once.
   Acknowledge(/*always=*/!took);
 }
@@ -94,6 +96,16 @@ void Core::Reject(NodeId to, const Append& message) {
   reply.hint_index = std::max(commit_, log_.LastAtOrBelow(message.prev_index, message.prev_term));
   reply.hint_term = log_.terms().TermAt(reply.hint_index);
   Send(to, reply);
+}
+
+// What we acknowledged before the power went was in the leader's log when it found us again.
+void Core::MaybeEndDoubt() {
+  if (!doubt_until_) return;
+  const bool durable = options_.stage == Stage::kDurable;
+  const LogIndex has = std::min(durable ? log_.durable_index() : log_.written_index(), verified_);
+  if (has < *doubt_until_) return;
+  options_.in_doubt = false;
+  doubt_until_.reset();
 }
 
 void Core::Acknowledge(bool always) {

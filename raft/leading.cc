@@ -106,7 +106,8 @@ void Core::SendEntries(NodeId node, Progress& peer, std::vector<LogEntry> entrie
     peer.inflight.push_back({last, bytes});
     peer.inflight_bytes += bytes;
   }
-  Send(node, Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries)});
+  Send(node,
+       Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries), last_index()});
   peer.next = last + 1;
   peer.told_commit = std::max(peer.told_commit, std::min(commit_, last));
   if (peer.state == PeerState::kProbe) {

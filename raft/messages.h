@@ -21,6 +21,9 @@ struct VoteRequest {
   Incarnation incarnation;
   LogIndex last_index;
   Term last_term;
+  // Every voter has answered, and too few of them are sure of their logs: those in doubt may vote
+  // as well (D3). Not of a pre-vote.
+  bool last_resort = false;
 
   friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
 };
@@ -29,6 +32,9 @@ struct VoteReply {
   Term term;  // Granted: the request's. Refused: the sender's own.
   bool pre = false;
   bool granted = false;
+  // To a pre-vote: refused only because the sender's log may have lost its end (D3); the request's
+  // log is at least as good as what is left.
+  bool in_doubt = false;
 
   friend bool operator==(const VoteReply&, const VoteReply&) = default;
 };
@@ -42,6 +48,8 @@ struct Append {
   Term prev_term;
   LogIndex commit;
   std::vector<LogEntry> entries;  // prev_index + 1 and on, without a gap.
+  // Where the leader's log ended when this left: a follower in doubt is whole again there (D3).
+  LogIndex leader_last{0};
 };
 
 struct AppendReply {

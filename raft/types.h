@@ -21,8 +21,8 @@ enum class Stage { kWritten, kDurable };
 
 enum class Role { kFollower, kPreCandidate, kCandidate, kLeader };
 
-// What a replica may do in elections. A draining node still votes; one whose storage failed, whose
-// log is damaged or in doubt (D3) does neither.
+// What a replica may do in elections. A draining node still votes; one whose storage failed or
+// whose log is damaged does neither.
 enum class Standing { kFull, kVoteOnly, kNone };
 
 // What the liveness of node pairs says of a node (D17). Nobody heard of yet counts as kUp.
@@ -61,6 +61,12 @@ struct CoreOptions {
   NodeId preferred = kNoNode;  // Ranks first among candidates after a node-down event.
   Stage stage = Stage::kDurable;
   Standing standing = Standing::kFull;
+  // The machine lost power while the log's end was only in memory (D3): appends and answers, but
+  // neither votes nor stands until it has again what its leader has.
+  bool in_doubt = false;
+  // When too few voters are sure of their logs, the best log of those that are up is enough, though
+  // one that is down may have had more. Otherwise all must be there.
+  bool unclean_election = false;
   Timing timing;
   size_t append_bytes_max = size_t{1} << 20;        // Payload of one Append; at least one entry.
   size_t inflight_bytes_max = size_t{8} << 20;      // Sent to one follower, not acknowledged yet.

@@ -39,12 +39,14 @@ void Fields(Io& io, Of<Io, raft::VoteRequest>& message) {
   io(message.incarnation);
   io(message.last_index);
   io(message.last_term);
+  io(message.last_resort);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::VoteReply>& message) {
   io(message.term);
   io(message.pre);
   io(message.granted);
+  io(message.in_doubt);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.
@@ -53,6 +55,7 @@ void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.
   io(message.prev_index);
   io(message.prev_term);
   io(message.commit);
+  io(message.leader_last);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::AppendReply>& message) {

@@ -5,11 +5,12 @@ namespace garam {
 std::vector<BrokerRow> BrokerRows(const Broker& broker, const MetadataImage& image,
                                   std::string_view listener) {
   const std::set<NodeId> live = broker.live_brokers();
+  const std::set<NodeId> listed = broker.listed_brokers();
   std::vector<BrokerRow> rows;
   rows.reserve(image.brokers().size());
   for (const auto& [node, registered] : image.brokers()) {
-    rows.push_back(
-        BrokerRow{node, &registered->EndpointFor(listener), registered.get(), live.contains(node)});
+    rows.push_back(BrokerRow{node, &registered->EndpointFor(listener), registered.get(),
+                             live.contains(node), listed.contains(node)});
   }
   return rows;
 }

@@ -21,6 +21,7 @@ struct BrokerRow {
   const BrokerEndpoint* endpoint;
   const BrokerImage* image;
   bool alive;
+  bool listed;  // Alive, or was until a moment ago.
 };
 
 // By id. Pointers live as long as `image`.

@@ -82,7 +82,7 @@ class MetadataOperation : public std::enable_shared_from_this<MetadataOperation>
     const std::shared_ptr<const MetadataImage> image = broker.image();
     MetadataResponse response;
     for (const BrokerRow& row : BrokerRows(broker, *image, request_->listener())) {
-      if (!row.alive) continue;
+      if (!row.listed) continue;
       auto& answer = response.brokers.emplace_back();
       answer.node_id = row.node.value();
       answer.host = row.endpoint->host;

@@ -73,6 +73,18 @@ TEST(ClusterTest, PowerLossAtEveryPointOfAProduceLosesNothingAcknowledged) {
   }
 }
 
+TEST(ClusterTest, ABrokerThatHasJustGoneStaysListedForAMomentButIsNotAlive) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t"));
+  cluster.Kill(NodeId(2));
+  BrokerCore& one = cluster.core(NodeId(1));
+  ASSERT_TRUE(cluster.RunUntil([&] { return !one.live_brokers().contains(NodeId(2)); }, 1000));
+  EXPECT_TRUE(one.listed_brokers().contains(NodeId(2)));
+  EXPECT_TRUE(cluster.RunUntil([&] { return !one.listed_brokers().contains(NodeId(2)); }, 2100));
+  EXPECT_TRUE(one.listed_brokers().contains(NodeId(3)));
+}
+
 TEST(ClusterTest, MoreThanMayBeUncommittedWaitsItsTurnInOrder) {
   TestCluster cluster(3);
   cluster.StartAll();

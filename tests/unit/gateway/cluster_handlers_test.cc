@@ -139,6 +139,14 @@ TEST_F(ClusterHandlersTest, ADeadBrokerLeavesTheListAndItsReplicasStay) {
   EXPECT_THAT(response.topics[0].partitions[0].replica_nodes, ElementsAre(1, 2, 3));
 }
 
+TEST_F(ClusterHandlersTest, ABrokerThatHasJustGoneIsStillInMetadataButNotInTheCluster) {
+  broker_.live = {NodeId(1), NodeId(2)};
+  broker_.just_gone = {NodeId(3)};
+  EXPECT_THAT(Metadata(About({"t"}), 12).brokers, SizeIs(3));
+  EXPECT_THAT(Ask<kafka::DescribeClusterResponse>(kafka::DescribeClusterRequest(), 0).brokers,
+              SizeIs(2));
+}
+
 TEST_F(ClusterHandlersTest, APartitionWithoutALeaderSaysSo) {
   broker_.states[{"t", 0}].leader = kNoNode;
   const auto response = Metadata(About({"t"}), 12);

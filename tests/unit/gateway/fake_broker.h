@@ -192,6 +192,11 @@ class FakeBroker final : public Broker {
 
   std::shared_ptr<const MetadataImage> image() const override { return image_; }
   std::set<NodeId> live_brokers() const override { return live; }
+  std::set<NodeId> listed_brokers() const override {
+    std::set<NodeId> listed = live;
+    listed.insert(just_gone.begin(), just_gone.end());
+    return listed;
+  }
   NodeId controller() const override { return controller_node; }
   PartitionState StateOf(const TopicImage& topic, int32_t partition) const override {
     auto found = states.find({topic.name, partition});
@@ -253,6 +258,7 @@ class FakeBroker final : public Broker {
   std::vector<std::shared_ptr<FakePartition>> partitions;
   std::set<std::pair<std::string, int32_t>> elsewhere;  // Partitions that live on other brokers.
   std::set<NodeId> live;
+  std::set<NodeId> just_gone;  // Not alive, but still listed.
   NodeId controller_node = kNoNode;
   std::map<std::pair<std::string, int32_t>, PartitionState> states;
   absl::Status create_error;

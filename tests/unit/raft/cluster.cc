@@ -43,6 +43,7 @@ void Cluster::Start(NodeId id) {
   core.self = id;
   core.incarnation = Incarnation(static_cast<uint64_t>(100 + id.value()));
   core.stage = options_.stage;
+  core.in_doubt = image.in_doubt;
   if (options_.adjust) options_.adjust(core);
   image.commit = LogIndex(0);
   node.core = std::make_unique<Core>(core, std::move(state), *node.random, now_);
@@ -156,6 +157,7 @@ void Cluster::Drain(NodeId id) {
       });
     }
   }
+  if (node.core) image.in_doubt = node.core->in_doubt();
 }
 
 // The disk does one thing after the other; the log and the hard state are two disks.
@@ -225,8 +227,16 @@ void Cluster::Post(NodeId from, Outgoing outgoing) {
   if (cut_.contains(std::minmax(envelope.from, envelope.to))) return;
   if (filter && !filter(envelope)) return;
   const Duration delay = message_delay ? message_delay(envelope) : Duration::zero();
-  At(delay, [this, envelope = std::move(envelope)] {
+  Deliver(std::move(envelope), delay);
+}
+
+void Cluster::Deliver(Envelope envelope, Duration delay) {
+  // A connection ends with the process that it was made to, which doubt counts on; the rest of the
+  // core does without.
+  const uint64_t life = nodes_.at(envelope.to).life;
+  At(delay, [this, life, envelope = std::move(envelope)] {
     if (cut_.contains(std::minmax(envelope.from, envelope.to))) return;
+    if (options_.stage == Stage::kWritten && nodes_.at(envelope.to).life != life) return;
     if (nodes_.contains(envelope.to)) Step(envelope.to, envelope.from, envelope.message);
   });
 }
@@ -275,6 +285,7 @@ void Cluster::Crash(NodeId id, Loss loss) {
   node.writes.clear();
   node.hold = false;
   if (loss == Loss::kPower) image.written = image.durable;
+  if (loss == Loss::kPower && options_.stage == Stage::kWritten) image.in_doubt = true;
   image.handed = image.written;
 }
 

@@ -47,6 +47,8 @@ class Cluster {
   void At(Duration delay, std::function<void()> action);
 
   void Step(NodeId to, NodeId from, Message message);
+  // Step, after `delay`.
+  void Deliver(Envelope envelope, Duration delay);
   // Campaigns and runs until `node` leads with its no-op committed.
   void Elect(NodeId node);
   absl::StatusOr<LogIndex> Propose(NodeId node, const std::string& payload);
@@ -65,7 +67,9 @@ class Cluster {
   void Isolate(NodeId node);
   void Rejoin(NodeId node);
 
-  enum class Loss { kProcess, kPower };  // kPower also loses what was written and not durable.
+  // kPower also loses what was written and not durable; where written counts, the node is in doubt
+  // from then on until its core says otherwise.
+  enum class Loss { kProcess, kPower };
   void Crash(NodeId node, Loss loss);
   void Restart(NodeId node);
   // Tells every other node so.
@@ -93,6 +97,7 @@ class Cluster {
   bool alive(NodeId node) const { return nodes_.at(node).core != nullptr; }
   Core& core(NodeId node) { return *nodes_.at(node).core; }
   const NodeImage& image(NodeId node) const { return images_.at(node); }
+  bool in_doubt(NodeId node) const { return images_.at(node).in_doubt; }
   HardState disk_hard_state(NodeId node) const { return nodes_.at(node).hard_state; }
   std::vector<NodeId> ids() const;
   // The leader of the highest term; kNoNode when nobody leads.

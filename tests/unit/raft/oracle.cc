@@ -60,7 +60,8 @@ void Oracle::Committed(NodeId node, LogIndex from, LogIndex commit, bool count_d
     }
     size_t having = 0;
     for (const auto& [id, image] : images) {
-      having += Has(count_durable ? image.durable : image.written, entry) ? 1 : 0;
+      // One in doubt may have had it and lost it since; it will not vote against it.
+      having += Has(count_durable ? image.durable : image.written, entry) || image.in_doubt ? 1 : 0;
     }
     if (having * 2 <= images.size()) {
       Fail(absl::StrCat(Name(entry), " is committed, but on ", having, " disks only"));

@@ -26,7 +26,7 @@ class Storm {
     disk_max_us_ = 100 + Draw(2) * Draw(80000);
     crashes_ = Draw(3) > 0;
     cuts_ = Draw(3) > 0;
-    power_ = stage == Stage::kDurable;  // P mode promises less when a majority loses power.
+    stage_ = stage;
     cluster_.message_delay = [this](const Envelope&) {
       // Now and then a message sits in a buffer for long, and outlives its sender.
       return Micros(!healed_ && Draw(50) == 0 ? Draw(1500000) : Draw(delay_max_us_));
@@ -37,9 +37,7 @@ class Storm {
     cluster_.filter = [this](const Envelope& envelope) {
       if (healed_) return true;
       if (Draw(100) < duplicate_percent_) {
-        cluster_.At(Micros(Draw(300000)), [this, envelope] {
-          cluster_.Step(envelope.to, envelope.from, envelope.message);
-        });
+        cluster_.Deliver(envelope, Micros(Draw(300000)));
       }
       return Draw(100) >= drop_percent_;
     };
@@ -119,13 +117,24 @@ class Storm {
   void CrashOne() {
     const NodeId node = Anyone();
     if (!cluster_.alive(node)) return;
-    cluster_.Crash(node, power_ && Draw(2) == 0 ? Cluster::Loss::kPower : Cluster::Loss::kProcess);
+    const bool power = Draw(2) == 0 && MayLosePower(node);
+    cluster_.Crash(node, power ? Cluster::Loss::kPower : Cluster::Loss::kProcess);
     if (Draw(2) == 0) {
       cluster_.At(Millis(Draw(100)), [this, node] {
         if (!cluster_.alive(node)) cluster_.AnnounceDown(node);
       });
     }
     cluster_.At(Millis(Draw(800)), [this, node] { Revive(node); });
+  }
+
+  // Where written counts, what a minority loses is nothing (D3); with a majority it may be.
+  bool MayLosePower(NodeId losing) {
+    if (stage_ == Stage::kDurable) return true;
+    size_t in_doubt = 1;
+    for (NodeId node : cluster_.ids()) {
+      if (node != losing && cluster_.in_doubt(node)) ++in_doubt;
+    }
+    return 2 * in_doubt < cluster_.ids().size();
   }
 
   void Revive(NodeId node) {
@@ -196,7 +205,7 @@ class Storm {
   uint64_t disk_max_us_ = 0;
   bool crashes_ = false;
   bool cuts_ = false;
-  bool power_ = false;
+  Stage stage_ = Stage::kDurable;
   bool healed_ = false;
   bool writing_ = true;
   int writes_ = 0;

@@ -21,6 +21,7 @@ class FakeBroker final : public Broker {
   Executor& executor(size_t) override { return executor_; }
   std::shared_ptr<const MetadataImage> image() const override { return image_; }
   std::set<NodeId> live_brokers() const override { return live_; }
+  std::set<NodeId> listed_brokers() const override { return live_; }
   NodeId controller() const override { return controller_; }
   PartitionState StateOf(const TopicImage&, int32_t partition) const override {
     return states_[partition];

@@ -24,6 +24,7 @@ GroupMessage SomeAppend() {
   append.prev_index = LogIndex(7);
   append.prev_term = Term(4);
   append.commit = LogIndex(3);
+  append.leader_last = LogIndex(12);
   append.entries.push_back(Entry(8, EntryKind::kNoop, ""));
   append.entries.push_back(Entry(9, EntryKind::kBatch, "a batch"));
   append.entries.push_back(Entry(10, EntryKind::kRoll, "r"));
@@ -54,7 +55,10 @@ std::vector<GroupMessage> OfEveryKind() {
   return {
       {GroupId(1), raft::VoteRequest{Term(2), true, false, Incarnation(3), LogIndex(4), Term(5)}},
       {GroupId(2), raft::VoteRequest{Term(2), false, true, Incarnation(3), LogIndex(4), Term(5)}},
+      {GroupId(2),
+       raft::VoteRequest{Term(2), false, false, Incarnation(3), LogIndex(4), Term(5), true}},
       {GroupId(3), raft::VoteReply{Term(7), true, false}},
+      {GroupId(3), raft::VoteReply{Term(7), true, false, true}},
       {GroupId(4), raft::VoteReply{Term(7), false, true}},
       {GroupId(5), raft::AppendReply{Term(1), 2, true, LogIndex(3), LogIndex(4), LogIndex(5),
                                      LogIndex(6), LogIndex(7), Term(8)}},
@@ -68,18 +72,19 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "4752"
             "01"
             "02"
-            "0000005c"
+            "00000064"
             "00000008"
             "6ec04054"
             // Group, kind of message.
             "0102030405060708"
             "03"
-            // Term, session, previous index and term, commit.
+            // Term, session, previous index and term, commit, the leader's last index.
             "00000005"
             "00000006"
             "0000000000000007"
             "00000004"
             "0000000000000003"
+            "000000000000000c"
             // Entries: index, term, kind, size.
             "00000003"
             "0000000000000008"
@@ -111,6 +116,7 @@ TEST(StreamCodecTest, AnAppendSurvivesTheWay) {
   EXPECT_EQ(after.prev_index, before.prev_index);
   EXPECT_EQ(after.prev_term, before.prev_term);
   EXPECT_EQ(after.commit, before.commit);
+  EXPECT_EQ(after.leader_last, before.leader_last);
   ASSERT_EQ(after.entries.size(), before.entries.size());
   for (size_t i = 0; i < after.entries.size(); ++i) {
     EXPECT_EQ(after.entries[i].index, before.entries[i].index);

@@ -1,0 +1,98 @@
+#include "broker/node_manager.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "common/testing/fake_executor.h"
+
+namespace garam {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// A network on which every handshake ends as the test has said for that node.
+class FakeNetwork final : public PeerControl, public PeerStreams {
+ public:
+  std::map<NodeId, HandshakeResult> results;
+
+  void SetPeer(PeerAddress) override {}
+  void RemovePeer(NodeId) override {}
+  void Handshake(NodeId node, Duration,
+                 absl::AnyInvocable<void(HandshakeResult) &&> done) override {
+    std::move(done)(results[node]);
+  }
+  void SendHeartbeat(NodeId, const HeartbeatDigests&) override {}
+  void SendRaft(NodeId, std::vector<GroupMessage>) override {}
+  void PushLeaderStates(NodeId, std::vector<LeaderState>) override {}
+  void FetchFullState(NodeId, absl::AnyInvocable<void(absl::StatusOr<FullState>) &&>) override {}
+  void CallController(NodeId, std::string, Duration,
+                      absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>) override {}
+  void FetchFormation(NodeId,
+                      absl::AnyInvocable<void(absl::StatusOr<FormationStatus>) &&>) override {}
+  void OfferFormation(NodeId, FormationProposal,
+                      absl::AnyInvocable<void(absl::Status) &&>) override {}
+  bool Send(NodeId, size_t, std::vector<GroupMessage>) override { return true; }
+};
+
+class NodeManagerTest : public ::testing::Test {
+ protected:
+  void StartWithPeers(std::vector<NodeId> peers) {
+    nodes_.Start(network_, network_);
+    for (NodeId peer : peers) nodes_.SetPeer({peer, "host", 9, 0});
+    executor_.RunFor(Millis(50));
+  }
+  void RejectFrom(NodeId node) {
+    network_.results[node] = {HandshakeOutcome::kRejected, {}, 0, "another cluster"};
+  }
+  NodeManager::Options Options() {
+    NodeIdentity self;
+    self.node = NodeId(1);
+    return {executor_,
+            clock_,
+            leaders_,
+            self,
+            {},
+            [](NodeId, NodeEvent) {},
+            [](NodeId, size_t, std::vector<GroupMessage>) {},
+            [](NodeId, const std::vector<LeaderState>&) {},
+            [](NodeId) {},
+            [this](const std::string& reason) { rejected_.push_back(reason); },
+            [](std::string, auto) {},
+            [] { return FormationStatus(); },
+            [](FormationProposal, auto) {}};
+  }
+
+  FakeClock clock_;
+  FakeExecutor executor_{clock_};
+  LeaderTable leaders_;
+  FakeNetwork network_;
+  std::vector<std::string> rejected_;
+  NodeManager nodes_{Options()};
+};
+
+TEST_F(NodeManagerTest, OnePeerOfTwoThatDoesNotTakeUsDecidesNothing) {
+  RejectFrom(NodeId(2));
+  StartWithPeers({NodeId(2), NodeId(3)});
+  executor_.RunFor(Millis(5000));  // It is asked again and again.
+  EXPECT_THAT(rejected_, IsEmpty());
+}
+
+TEST_F(NodeManagerTest, MostPeersThatDoNotTakeUsDecide) {
+  RejectFrom(NodeId(2));
+  RejectFrom(NodeId(3));
+  StartWithPeers({NodeId(2), NodeId(3), NodeId(4)});
+  EXPECT_THAT(rejected_, ElementsAre("another cluster"));
+}
+
+TEST_F(NodeManagerTest, TheOnlyPeerDecidesAlone) {
+  RejectFrom(NodeId(2));
+  StartWithPeers({NodeId(2)});
+  EXPECT_THAT(rejected_, ElementsAre("another cluster"));
+}
+
+}  // namespace
+}  // namespace garam
