@@ -102,6 +102,25 @@ TEST_F(DoubtTest, WhenAllAreInDoubtTheBestLogIsElectedByAll) {
   }
 }
 
+TEST_F(DoubtTest, AVoteOfLastResortWantsEveryVote) {
+  MakeLed(WrittenCounts());
+  cluster().Isolate(kA);
+  ASSERT_TRUE(cluster().Propose(kA, "only on A").ok());
+  cluster().Run();
+  for (NodeId node : {kA, kB, kC}) LosePower(node);
+  cluster().Rejoin(kA);
+  cluster().filter = [](const Envelope& envelope) {
+    const auto* vote = std::get_if<VoteReply>(&envelope.message);
+    return vote == nullptr || vote->pre || envelope.from != kC;
+  };
+  for (NodeId node : {kA, kB, kC}) Restart(node);
+  cluster().RunFor(Millis(5000));
+  EXPECT_EQ(cluster().Leader(), kNoNode) << "C has answered and not voted";
+  cluster().filter = nullptr;
+  cluster().RunFor(Millis(3000));
+  EXPECT_EQ(cluster().Leader(), kA);
+}
+
 TEST_F(DoubtTest, AnIntactReplicaAmongThoseInDoubtLeadsWhenAllAreThere) {
   CommitInMemory();
   LosePower(kB);
