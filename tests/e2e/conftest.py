@@ -17,6 +17,12 @@ def pytest_runtest_makereport(item):
             report.sections.append((f"broker {broker.node} ({state})", "\n".join(lines)))
 
 
+@pytest.fixture(scope="module")
+def broker_settings():
+    """What the brokers of a module's clusters of three are given; a module may have its own."""
+    return {}
+
+
 @pytest.fixture
 def make_cluster(request, tmp_path):
     """make_cluster(count=3, settings={…}) makes a cluster, not yet started; all end with the test."""
@@ -34,15 +40,15 @@ def make_cluster(request, tmp_path):
 
 
 @pytest.fixture
-def three(make_cluster):
+def three(make_cluster, broker_settings):
     """Three brokers, ready."""
-    return make_cluster(3).start()
+    return make_cluster(3, broker_settings).start()
 
 
 @pytest.fixture(scope="module")
-def shared(request, tmp_path_factory):
+def shared(tmp_path_factory, broker_settings):
     """Three brokers for all tests of a module that leave them as they are."""
-    made = Cluster(tmp_path_factory.mktemp("shared"))
+    made = Cluster(tmp_path_factory.mktemp("shared"), settings=broker_settings)
     try:
         yield made.start()
     finally:
