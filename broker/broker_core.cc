@@ -140,7 +140,7 @@ void BrokerCore::MakeShards(PeerControl& control, PeerStreams& streams) {
   for (size_t id = 0; id < env_.executors.size(); ++id) {
     shards_.push_back(std::make_unique<Shard>(
         ShardEnv{id, self_, *env_.executors[id], env_.pool, env_.clock, env_.files, env_.kv,
-                 streams, control, env_.random.Next(), cache, env_.on_fatal}));
+                 streams, control, env_.random.Next(), env_.boot_id, cache, env_.on_fatal}));
   }
 }
 

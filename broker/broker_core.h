@@ -40,6 +40,7 @@ class BrokerCore final : public Broker {
     storage::FileSystem& files;
     storage::KvStore& kv;
     DataFolder& folder;
+    std::string boot_id;             // Another one after the machine was off.
     std::function<void()> on_ready;  // Once, on executor 0.
     // The process may not go on; any thread, perhaps more than once.
     std::function<void(absl::Status)> on_fatal;

@@ -35,14 +35,15 @@ DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
 
 DataPartition::~DataPartition() = default;
 
-void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
+void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log,
+                           bool noted) {
   open_ = true;
   appended_offset_ = next_offset_ = log->next_offset();
   high_watermark_ = log->start_offset();
   // What recovery found is not known to be committed until a leader says so.
   boundaries_.push_back({log->last_index(), next_offset_, 0});
   for (NodeId node : replicas_) isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
-  replica_.Attach(std::move(core), std::move(log));
+  replica_.Attach(std::move(core), std::move(log), noted);
 }
 
 void DataPartition::Stop(const absl::Status& reason, Task closed) {

@@ -43,7 +43,8 @@ class DataPartition final : public Partition,
   // What the log is to be opened with; before Attach.
   storage::LogObserver& observer() { return replica_; }
   // Once, on the shard, before anything else on it.
-  void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log);
+  // As Replica::Attach.
+  void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log, bool noted);
   // Ends every waiter with `reason` and closes the replica; `closed` runs when all is quiet.
   void Stop(const absl::Status& reason, Task closed);
 

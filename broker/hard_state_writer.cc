@@ -8,21 +8,31 @@ HardStateWriter::HardStateWriter(Executor& home, BlockingPool& pool, Store store
 
 void HardStateWriter::Save(GroupId group, HardState state, Task durable) {
   if (failed_) return;
-  waiting_.records.emplace_back(group, state);
+  waiting_.records.states.emplace_back(group, state);
+  Schedule(std::move(durable));
+}
+
+void HardStateWriter::SaveUnflushed(GroupId group, Task durable) {
+  if (failed_) return;
+  waiting_.records.unflushed.push_back(group);
+  Schedule(std::move(durable));
+}
+
+void HardStateWriter::Schedule(Task durable) {
   waiting_.completions.push_back(std::move(durable));
   if (busy_ || scheduled_) return;
   // At the end of the turn, so that the other groups of this turn come along.
   scheduled_ = true;
   home_.Post([this] {
     scheduled_ = false;
-    if (!busy_ && !waiting_.records.empty()) Submit();
+    if (!busy_ && !waiting_.completions.empty()) Submit();
   });
 }
 
 void HardStateWriter::Submit() {
   busy_ = true;
   pool_.Submit([this, batch = std::exchange(waiting_, Waiting())]() mutable {
-    absl::Status status = store_(std::move(batch.records));
+    absl::Status status = store_(batch.records);
     home_.Post([this, status, completions = std::move(batch.completions)]() mutable {
       Finish(status, std::move(completions));
     });
@@ -36,7 +46,7 @@ void HardStateWriter::Finish(absl::Status status, std::vector<Task> completions)
     on_failed_(std::move(status));
     return;
   }
-  if (!waiting_.records.empty()) Submit();
+  if (!waiting_.completions.empty()) Submit();
   for (Task& completion : completions) std::move(completion)();
 }
 

@@ -1,5 +1,6 @@
-// Makes terms and votes durable, all groups of one turn in one synced write (raft-notes section
-// 0.4): an election of a thousand groups costs a handful of syncs, not a thousand.
+// Makes durable what groups must not forget, all groups of one turn in one synced write (raft-notes
+// section 0.4): an election of a thousand groups costs a handful of syncs, not a thousand. That is
+// terms and votes, and which logs are not flushed (D3).
 //
 // Threads: the shard's executor; the write itself runs on the pool. One write is under way at a
 // time; what arrives meanwhile goes with the next.
@@ -20,8 +21,12 @@ namespace garam {
 
 class HardStateWriter {
  public:
-  // Stores many records in one synced write; blocks, and is called on the pool only.
-  using Store = std::function<absl::Status(std::vector<std::pair<GroupId, HardState>>)>;
+  struct Records {
+    std::vector<std::pair<GroupId, HardState>> states;
+    std::vector<GroupId> unflushed;
+  };
+  // On stable storage on return; blocks, and is called on the pool only.
+  using Store = std::function<absl::Status(const Records&)>;
 
   HardStateWriter(Executor& home, BlockingPool& pool, Store store,
                   std::function<void(absl::Status)> on_failed);
@@ -29,13 +34,16 @@ class HardStateWriter {
   // `durable` runs on the executor once the record is on stable storage. Of two records of one
   // group the later one is stored; both completions run.
   void Save(GroupId group, HardState state, Task durable);
+  // The same for the row that says that the group's log is not flushed.
+  void SaveUnflushed(GroupId group, Task durable);
 
  private:
   struct Waiting {
-    std::vector<std::pair<GroupId, HardState>> records;
+    Records records;
     std::vector<Task> completions;
   };
 
+  void Schedule(Task durable);
   void Submit();
   void Finish(absl::Status status, std::vector<Task> completions);
 

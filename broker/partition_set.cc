@@ -94,7 +94,6 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index) {
   Shard& shard = *options_.shards[ShardOf(topic.id, index, options_.shards.size())];
   std::vector<NodeId> replicas;
   for (const ReplicaImage& replica : image.replicas) replicas.push_back(replica.node);
-  bool preferred = replicas.front() == options_.self;
   std::shared_ptr<DataPartition> partition;
   storage::LogIdentity identity{image.group, topic.name, index, topic.id};
   {
@@ -107,49 +106,67 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index) {
     found->second.partition = partition;
     found->second.identity = identity;
   }
-  shard.pool().Submit([this, &shard, partition, identity, config, preferred,
+  shard.pool().Submit([this, &shard, partition, identity, config,
                        configuration = ConfigurationOf(image), folder = FolderOf(identity)] {
-    storage::LogEnv env = shard.log_env();
-    auto log = std::make_shared<absl::StatusOr<std::unique_ptr<storage::Log>>>(
-        storage::Log::Open(env, identity, folder, LogOptionsOf(*config), partition->observer()));
-    absl::StatusOr<std::optional<HardState>> stored =
-        storage::HardStateStore(env.kv).Load(identity.group);
-    absl::Status status = log->ok() ? stored.status() : log->status();
-    HardState hard_state = stored.ok() && *stored ? **stored : HardState();
-    shard.executor().Post([this, partition, configuration, preferred, status, log, hard_state,
-                           stage = StageOf(*config), group = identity.group] {
-      OnOpened(group, partition, configuration, preferred, status,
-               status.ok() ? std::move(**log) : nullptr, hard_state, stage);
+    auto found = std::make_shared<absl::StatusOr<Found>>(
+        OpenFiles(shard.log_env(), identity, folder, *config, partition->observer()));
+    shard.executor().Post([this, partition, configuration, config, found, group = identity.group] {
+      OnOpened(group, partition, configuration, *config, std::move(*found));
     });
   });
 }
 
+absl::StatusOr<PartitionSet::Found> PartitionSet::OpenFiles(const storage::LogEnv& env,
+                                                            const storage::LogIdentity& identity,
+                                                            const std::string& folder,
+                                                            const TopicConfig& config,
+                                                            storage::LogObserver& observer) {
+  Found found;
+  ASSIGN_OR_RETURN(found.log,
+                   storage::Log::Open(env, identity, folder, LogOptionsOf(config), observer));
+  storage::HardStateStore store(env.kv);
+  ASSIGN_OR_RETURN(std::optional<HardState> stored, store.Load(identity.group));
+  if (stored) found.hard_state = *stored;
+  ASSIGN_OR_RETURN(found.unflushed_boot, store.LoadUnflushed(identity.group));
+  return found;
+}
+
 // On the partition's shard.
 void PartitionSet::OnOpened(GroupId group, std::shared_ptr<DataPartition> partition,
-                            raft::Configuration configuration, bool preferred, absl::Status status,
-                            std::unique_ptr<storage::Log> log, HardState hard_state,
-                            raft::Stage stage) {
+                            raft::Configuration configuration, const TopicConfig& config,
+                            absl::StatusOr<Found> found) {
   Shard& shard = *options_.shards[partition->shard()];
-  if (!status.ok()) {
-    options_.on_open_failed(group, status);
+  if (!found.ok()) {
+    options_.on_open_failed(group, found.status());
     return;
   }
+  bool noted = found->unflushed_boot == shard.boot_id();
   raft::CoreOptions core_options;
   core_options.group = group;
   core_options.self = options_.self;
   core_options.incarnation = options_.incarnation;
   core_options.preferred = configuration.voters.front().node;
-  core_options.stage = stage;
+  core_options.stage = StageOf(config);
+  core_options.in_doubt = found->unflushed_boot && !noted;
+  core_options.unclean_election = config.unclean_leader_election;
   core_options.timing = options_.timing;
-  bool blank = log->last_index() == LogIndex(0) && hard_state == HardState();
+  if (core_options.in_doubt) {
+    LogWarn(
+        "group {}: the machine lost power while the log's end was only in memory; this replica "
+        "votes again when it has what its leader has",
+        group.value());
+  }
+  std::unique_ptr<storage::Log> log = std::move(found->log);
+  bool blank = log->last_index() == LogIndex(0) && found->hard_state == HardState();
   raft::InitialState state =
-      InitialStateOf(*log, hard_state, std::move(configuration), LogIndex(0));
+      InitialStateOf(*log, found->hard_state, std::move(configuration), LogIndex(0));
   bool alone = state.configurations.front().configuration.voters.size() == 1;
+  bool preferred = core_options.preferred == options_.self;
   auto core =
       std::make_unique<raft::Core>(core_options, std::move(state), shard.random(), shard.now());
   // Nobody can have led a group that has just been made; a group of one has nobody to wait for.
-  if (preferred && (blank || alone)) core->Campaign(shard.now());
-  partition->Attach(std::move(core), std::move(log));
+  if (preferred && ((blank && !core->in_doubt()) || alone)) core->Campaign(shard.now());
+  partition->Attach(std::move(core), std::move(log), noted);
   bool leaving = false;
   {
     absl::MutexLock lock(&mutex_);

@@ -64,9 +64,19 @@ class PartitionSet {
   };
 
   void OpenPartition(const TopicImage& topic, int32_t index);
+  // What the disk has of a partition.
+  struct Found {
+    std::unique_ptr<storage::Log> log;
+    HardState hard_state;
+    std::optional<std::string> unflushed_boot;  // D3.
+  };
+  static absl::StatusOr<Found> OpenFiles(const storage::LogEnv& env,
+                                         const storage::LogIdentity& identity,
+                                         const std::string& folder, const TopicConfig& config,
+                                         storage::LogObserver& observer);
   void OnOpened(GroupId group, std::shared_ptr<DataPartition> partition,
-                raft::Configuration configuration, bool preferred, absl::Status status,
-                std::unique_ptr<storage::Log> log, HardState hard_state, raft::Stage stage);
+                raft::Configuration configuration, const TopicConfig& config,
+                absl::StatusOr<Found> found);
   void Delete(GroupId group);
   void Erase(GroupId group);
 

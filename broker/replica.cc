@@ -1,5 +1,6 @@
 #include "broker/replica.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/shard.h"
@@ -23,9 +24,12 @@ Replica::~Replica() {
   if (!closed_ && core_ != nullptr) shard_.Remove(this);
 }
 
-void Replica::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
+void Replica::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log,
+                     bool noted) {
   core_ = std::move(core);
   log_ = std::move(log);
+  note_ = noted ? Note::kDurable : Note::kNone;
+  was_in_doubt_ = core_->in_doubt();
   shard_.Add(this);
   MarkDirty();
 }
@@ -54,6 +58,7 @@ void Replica::Drain() {
   dirty_ = false;
   if (closed_) return;
   while (!failed_ && core_->has_ready()) Carry(core_->TakeReady());
+  if (was_in_doubt_ && !core_->in_doubt()) AfterDoubt();
   events_.OnProgress();
   if (closed_) return;
   core_->TrimTail(kTailBytesMax);
@@ -87,7 +92,40 @@ void Replica::Persist(const raft::Ready& ready) {
   uint64_t written = log_->Write({ready.seq, ready.truncate_from, ready.entries});
   if (ready.truncate_from) events_.OnTruncated(*ready.truncate_from, OffsetBefore(ready.entries));
   if (!ready.entries.empty()) events_.OnAppended(ready.entries);
-  if (written >= ready.seq) core_->OnWritten(written, shard_.now());
+  if (written >= ready.seq) TellWritten(written);
+}
+
+void Replica::TellWritten(uint64_t seq) {
+  // In doubt there is a row already, of an earlier run of the machine.
+  bool counts = core_->stage() == raft::Stage::kWritten && !core_->in_doubt();
+  if (!counts || note_ == Note::kDurable) {
+    core_->OnWritten(seq, shard_.now());
+    return;
+  }
+  written_held_ = std::max(written_held_, seq);
+  NoteUnflushed();
+}
+
+void Replica::NoteUnflushed() {
+  if (std::exchange(note_, Note::kUnderWay) == Note::kUnderWay) return;
+  shard_.SaveUnflushed(group_, [this, weak = std::weak_ptr<Replica*>(alive_)] {
+    if (weak.expired()) return;
+    note_ = Note::kDurable;
+    if (written_held_ == 0) return;
+    core_->OnWritten(std::exchange(written_held_, 0), shard_.now());
+    MarkDirty();
+  });
+}
+
+// The old row stands until this one replaces it: a crash in between means doubt again.
+void Replica::AfterDoubt() {
+  was_in_doubt_ = false;
+  LogInfo("group {}: has again what it may have lost when the machine lost power", group_.value());
+  if (core_->stage() == raft::Stage::kWritten) {
+    NoteUnflushed();
+  } else {
+    shard_.ClearUnflushed(group_, [] {});
+  }
 }
 
 // Where the log ended before `entries`, which it has by now.
@@ -129,12 +167,19 @@ void Replica::Close(Task closed) {
   closed_ = true;
   shard_.Remove(this);
   alive_.reset();
-  log_->Close(std::move(closed));
+  if (note_ == Note::kNone || failed_ || core_->in_doubt()) {
+    log_->Close(std::move(closed));
+    return;
+  }
+  log_->Close([this, closed = std::move(closed)]() mutable {
+    if (!log_->status().ok()) return std::move(closed)();
+    shard_.ClearUnflushed(group_, std::move(closed));
+  });
 }
 
 void Replica::OnWritten(uint64_t seq) {
   if (closed_) return;
-  core_->OnWritten(seq, shard_.now());
+  TellWritten(seq);
   MarkDirty();
 }
 

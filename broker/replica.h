@@ -53,8 +53,10 @@ class Replica final : public storage::LogObserver {
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
-  // Once. `log` was opened with this replica as its observer. Joins the shard.
-  void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log);
+  // Once. `log` was opened with this replica as its observer; `noted`: it is on record as unflushed
+  // in this run of the machine. Joins the shard.
+  void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log,
+              bool noted = false);
 
   GroupId group() const { return group_; }
   ReplicaEvents& events() { return events_; }
@@ -98,6 +100,9 @@ class Replica final : public storage::LogObserver {
  private:
   void Carry(raft::Ready ready);
   void Persist(const raft::Ready& ready);
+  void TellWritten(uint64_t seq);
+  void NoteUnflushed();
+  void AfterDoubt();
   void ServeRead(const raft::ReadRequest& request);
   Offset OffsetBefore(const std::vector<LogEntry>& entries) const;
 
@@ -110,6 +115,12 @@ class Replica final : public storage::LogObserver {
   bool failed_ = false;
   bool disk_full_ = false;
   bool closed_ = false;
+  // D3: before the first answer that counts what is only written, a row says that the log is not
+  // flushed; should the machine then lose power, this replica knows that it is in doubt.
+  enum class Note { kNone, kUnderWay, kDurable };
+  Note note_ = Note::kNone;
+  uint64_t written_held_ = 0;  // The core hears of it once the note is durable.
+  bool was_in_doubt_ = false;
   // Ends completions that arrive after Close: they hold a weak reference.
   std::shared_ptr<Replica*> alive_ = std::make_shared<Replica*>(this);
 };

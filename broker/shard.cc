@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/logging.h"
+#include "common/status.h"
 
 namespace garam {
 namespace {
@@ -22,12 +23,17 @@ Shard::Shard(ShardEnv env)
       hard_state_store_(env_.kv),
       hard_states_(
           env_.executor, env_.pool,
-          [this](std::vector<std::pair<GroupId, HardState>> records) {
-            return hard_state_store_.Save(std::move(records));
-          },
+          [this](const HardStateWriter::Records& records) { return Store(records); },
           env_.on_fatal) {}
 
 Shard::~Shard() = default;
+
+// On the pool.
+absl::Status Shard::Store(const HardStateWriter::Records& records) {
+  if (!records.states.empty()) RETURN_IF_ERROR(hard_state_store_.Save(records.states));
+  if (records.unflushed.empty()) return absl::OkStatus();
+  return hard_state_store_.SaveUnflushed(records.unflushed, env_.boot_id);
+}
 
 void Shard::Add(Replica* replica) {
   replicas_[replica->group()] = replica;
@@ -68,6 +74,18 @@ void Shard::MarkDirty(Replica* replica) {
 
 void Shard::SaveHardState(GroupId group, HardState state, Task durable) {
   hard_states_.Save(group, state, std::move(durable));
+}
+
+void Shard::SaveUnflushed(GroupId group, Task durable) {
+  hard_states_.SaveUnflushed(group, std::move(durable));
+}
+
+void Shard::ClearUnflushed(GroupId group, Task done) {
+  env_.pool.Submit([this, group, done = std::move(done)]() mutable {
+    absl::Status cleared = hard_state_store_.ClearUnflushed({group});
+    if (!cleared.ok()) LogWarn("group {}: {}", group.value(), cleared.ToString());
+    env_.executor.Post(std::move(done));
+  });
 }
 
 void Shard::Send(GroupId group, raft::Outgoing outgoing) {

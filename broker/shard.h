@@ -42,6 +42,7 @@ struct ShardEnv {
   PeerStreams& streams;
   PeerControl& control;
   uint64_t random_seed = 0;
+  std::string boot_id;  // Of this run of the machine (D3).
   size_t batch_cache_bytes = 0;
   // A hard state could not be stored: this process may promise nothing any more.
   std::function<void(absl::Status)> on_fatal;
@@ -61,6 +62,7 @@ class Shard {
   const Clock& clock() const { return env_.clock; }
   MonoTime now() const { return env_.clock.Mono(); }
   Random& random() { return random_; }
+  const std::string& boot_id() const { return env_.boot_id; }
   BatchCache& batch_cache() { return batch_cache_; }
   storage::LogEnv log_env() { return {env_.files, env_.kv, env_.pool, env_.executor, env_.clock}; }
 
@@ -71,6 +73,10 @@ class Shard {
   void MarkDirty(Replica* replica);
   // Makes `state` durable with the others of this turn.
   void SaveHardState(GroupId group, HardState state, Task durable);
+  // Likewise notes that the group's log is not flushed (D3).
+  void SaveUnflushed(GroupId group, Task durable);
+  // Takes that note away; `done` on this shard.
+  void ClearUnflushed(GroupId group, Task done);
   // Queues a message for the end of the turn: entries and their answers on the streams, the rest on
   // the control plane. Nobody is told when it is lost.
   void Send(GroupId group, raft::Outgoing outgoing);
@@ -106,6 +112,7 @@ class Shard {
     MonoTime until;
   };
 
+  absl::Status Store(const HardStateWriter::Records& records);
   void ScheduleTurnEnd();
   void EndTurn();
   void Flush();

@@ -84,16 +84,15 @@ absl::Status HardStateStore::ClearUnflushed(const std::vector<GroupId>& groups) 
   return kv_.Write(batch, /*sync=*/false);
 }
 
-absl::StatusOr<absl::flat_hash_map<GroupId, std::string>> HardStateStore::LoadUnflushed() {
-  ASSIGN_OR_RETURN(std::vector<KvStore::Row> rows, ScanPrefix(kv_, kUnflushedPrefix));
-  absl::flat_hash_map<GroupId, std::string> boot_ids;
-  for (const auto& [key, value] : rows) {
-    if (value.empty() || value[0] != kFormat) {
-      return MakeError(Errc::kStorage, "a row of an unflushed log has an unknown format");
-    }
-    boot_ids[GroupOfKey(key)] = value.substr(1);
+absl::StatusOr<std::optional<std::string>> HardStateStore::LoadUnflushed(GroupId group) {
+  ASSIGN_OR_RETURN(std::optional<std::string> value,
+                   kv_.Get(KvFamily::kHardState, KeyOf(kUnflushedPrefix, group)));
+  if (!value) return std::optional<std::string>();
+  if (value->empty() || (*value)[0] != kFormat) {
+    return MakeError(Errc::kStorage, absl::StrCat("the row of group ", group.value(),
+                                                  "'s unflushed log has an unknown format"));
   }
-  return boot_ids;
+  return std::optional<std::string>(value->substr(1));
 }
 
 absl::Status HardStateStore::Remove(GroupId group) {

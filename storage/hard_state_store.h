@@ -33,11 +33,10 @@ class HardStateStore {
   // D3: synced before the group's first answer that counts a written-only entry. `boot_id` names
   // this run of the machine.
   absl::Status SaveUnflushed(const std::vector<GroupId>& groups, const std::string& boot_id);
-  // Taken away at a clean stop or when the log is fully flushed. Not synced: a row too many only
-  // costs a handshake.
+  // Taken away when the log is fully flushed. Not synced: a row too many only costs a handshake.
   absl::Status ClearUnflushed(const std::vector<GroupId>& groups);
-  // The boot id of every group that has such a row: another one than now means doubt.
-  absl::StatusOr<absl::flat_hash_map<GroupId, std::string>> LoadUnflushed();
+  // The boot id of the group's row, if it has one: another one than now means doubt.
+  absl::StatusOr<std::optional<std::string>> LoadUnflushed(GroupId group);
 
   // Forgets a deleted group; durable on return.
   absl::Status Remove(GroupId group);

@@ -1,6 +1,8 @@
 #include "broker/app/broker_process.h"
 
+#include <fstream>
 #include <future>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +18,15 @@ namespace {
 
 // How many syncs run side by side; threads are started when first needed.
 constexpr size_t kPoolThreads = 8;
+
+// Where it cannot be read, every start counts as another run of the machine: that costs a handshake
+// and risks nothing.
+std::string BootId(Random& random) {
+  std::string id;
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  if (std::getline(file, id) && !id.empty()) return id;
+  return absl::StrCat("unknown-", random.Next());
+}
 
 }  // namespace
 
@@ -39,6 +50,7 @@ absl::Status BrokerProcess::Start() {
                       files_,
                       *kv_,
                       *folder_,
+                      BootId(random_),
                       [this] { events_.Ready(); },
                       [this](absl::Status reason) { events_.Fatal(reason); }};
   core_ = std::make_unique<BrokerCore>(config_, std::move(env));

@@ -73,6 +73,48 @@ TEST(ClusterTest, PowerLossAtEveryPointOfAProduceLosesNothingAcknowledged) {
   }
 }
 
+// Mode P: B acknowledged what only its memory had, and lost it with the power. It may not make a
+// leader of C, which never had it.
+TEST(ClusterTest, AReplicaThatLostPowerDoesNotVoteAwayWhatItAcknowledged) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic(
+      "t", {{"flush.messages", "9223372036854775807"}, {"flush.ms", "9223372036854775807"}}));
+  NodeId a = cluster.LeaderOf("t");
+  NodeId b = NodeId(a.value() % 3 + 1);
+  NodeId c = NodeId(b.value() % 3 + 1);
+  cluster.Kill(c);
+  std::optional<Offset> acked, later;
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.LeaderOf("t") == a; }));
+  ASSERT_TRUE(cluster.Produce("t", "one", &acked));
+  ASSERT_TRUE(cluster.RunUntil([&] { return acked.has_value(); }));
+  cluster.PowerLoss(b);
+  cluster.Kill(a);
+  cluster.Start(b);
+  cluster.Start(c);
+  EXPECT_FALSE(cluster.RunUntil([&] { return cluster.LeaderOf("t") != kNoNode; }, 5000));
+  cluster.Start(a);
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.LeaderOf("t") != kNoNode; }));
+  ASSERT_TRUE(cluster.Produce("t", "two", &later));
+  ASSERT_TRUE(cluster.RunUntil([&] { return later.has_value(); }));
+  EXPECT_THAT(cluster.ReadAll("t"),
+              ElementsAre(Pair(Offset(0), HasSubstr("one")), Pair(Offset(1), HasSubstr("two"))));
+}
+
+TEST(ClusterTest, InModePTheClusterComesBackAfterAllHaveLostPower) {
+  TestCluster cluster(3);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t", {{"flush.messages", "9223372036854775807"}}));
+  std::optional<Offset> acked, later;
+  ASSERT_TRUE(cluster.Produce("t", "one", &acked));
+  ASSERT_TRUE(cluster.RunUntil([&] { return acked.has_value(); }));
+  cluster.PowerLoss();
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.RunUntil([&] { return cluster.LeaderOf("t") != kNoNode; }));
+  ASSERT_TRUE(cluster.Produce("t", "two", &later));
+  EXPECT_TRUE(cluster.RunUntil([&] { return later.has_value(); }));
+}
+
 TEST(ClusterTest, ABrokerThatHasJustGoneStaysListedForAMomentButIsNotAlive) {
   TestCluster cluster(3);
   cluster.StartAll();

@@ -27,8 +27,8 @@ class HardStateWriterTest : public ::testing::Test {
   std::vector<uint64_t> durable_;
   std::vector<absl::Status> failures_;
   HardStateWriter writer_{executor_, pool_,
-                          [this](std::vector<std::pair<GroupId, HardState>> records) {
-                            writes_.push_back(records.size());
+                          [this](const HardStateWriter::Records& records) {
+                            writes_.push_back(records.states.size() + records.unflushed.size());
                             return outcome_;
                           },
                           [this](absl::Status status) { failures_.push_back(status); }};
@@ -42,6 +42,14 @@ TEST_F(HardStateWriterTest, AllGroupsOfATurnShareOneWrite) {
   Settle(executor_, pool_);
   EXPECT_THAT(writes_, ElementsAre(3));
   EXPECT_THAT(durable_, ElementsAre(1, 2, 3));
+}
+
+TEST_F(HardStateWriterTest, RowsOfUnflushedLogsGoWithTheHardStates) {
+  Save(1, 5);
+  writer_.SaveUnflushed(GroupId(2), [this] { durable_.push_back(2); });
+  Settle(executor_, pool_);
+  EXPECT_THAT(writes_, ElementsAre(2));
+  EXPECT_THAT(durable_, ElementsAre(1, 2));
 }
 
 TEST_F(HardStateWriterTest, WhatArrivesDuringAWriteGoesWithTheNext) {

@@ -17,13 +17,16 @@ using ::testing::IsEmpty;
 // A network on which every handshake ends as the test has said for that node.
 class FakeNetwork final : public PeerControl, public PeerStreams {
  public:
+  explicit FakeNetwork(Executor& executor) : executor_(executor) {}
+
   std::map<NodeId, HandshakeResult> results;
 
   void SetPeer(PeerAddress) override {}
   void RemovePeer(NodeId) override {}
   void Handshake(NodeId node, Duration,
                  absl::AnyInvocable<void(HandshakeResult) &&> done) override {
-    std::move(done)(results[node]);
+    executor_.Post(
+        [done = std::move(done), result = results[node]]() mutable { std::move(done)(result); });
   }
   void SendHeartbeat(NodeId, const HeartbeatDigests&) override {}
   void SendRaft(NodeId, std::vector<GroupMessage>) override {}
@@ -36,6 +39,9 @@ class FakeNetwork final : public PeerControl, public PeerStreams {
   void OfferFormation(NodeId, FormationProposal,
                       absl::AnyInvocable<void(absl::Status) &&>) override {}
   bool Send(NodeId, size_t, std::vector<GroupMessage>) override { return true; }
+
+ private:
+  Executor& executor_;
 };
 
 class NodeManagerTest : public ::testing::Test {
@@ -69,7 +75,7 @@ class NodeManagerTest : public ::testing::Test {
   FakeClock clock_;
   FakeExecutor executor_{clock_};
   LeaderTable leaders_;
-  FakeNetwork network_;
+  FakeNetwork network_{executor_};
   std::vector<std::string> rejected_;
   NodeManager nodes_{Options()};
 };

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/record_batch.h"
 #include "common/status.h"
 #include "tests/unit/broker/batch_builder.h"
@@ -25,7 +26,7 @@ struct TestCluster::Node {
   std::unique_ptr<Streams> streams;
   std::unique_ptr<BrokerCore> core;
   bool ready = false;
-  uint64_t life = 0;
+  int boots = 1;
 };
 
 // The control plane as a network that delivers in order and at once.
@@ -201,6 +202,7 @@ void TestCluster::Start(NodeId id) {
                       node.files,
                       node.kv,
                       *node.folder,
+                      absl::StrCat("boot-", node.boots),
                       [&node] { node.ready = true; },
                       [](absl::Status reason) { FAIL() << reason; }};
   node.control = std::make_unique<Control>(*this, id);
@@ -238,14 +240,22 @@ void TestCluster::Kill(NodeId id) {
 }
 
 void TestCluster::PowerLoss() {
-  for (auto& node : nodes_) {
-    node->executor.Drop();
-    node->pool.Drop();
-    node->core.reset();
-    node->folder.reset();
-    node->files.Crash();
-    node->kv.Crash();
-  }
+  for (auto& node : nodes_) LosePower(*node);
+}
+
+void TestCluster::PowerLoss(NodeId id) {
+  LosePower(at(id));
+  TellStreams(id, false);
+}
+
+void TestCluster::LosePower(Node& node) {
+  node.executor.Drop();
+  node.pool.Drop();
+  node.core.reset();
+  node.folder.reset();
+  node.files.Crash();
+  node.kv.Crash();
+  ++node.boots;
 }
 
 void TestCluster::Step() {

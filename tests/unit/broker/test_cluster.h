@@ -29,6 +29,8 @@ class TestCluster {
   void Kill(NodeId node);
   // Power goes: every node at once loses what it had not synced.
   void PowerLoss();
+  // The same for one.
+  void PowerLoss(NodeId node);
 
   // Runs one task of one node, or moves the clock on by a millisecond when nobody has one.
   void Step();
@@ -55,6 +57,7 @@ class TestCluster {
   class Streams;
 
   Node& at(NodeId node);
+  static void LosePower(Node& node);
   // Runs `task` on the node as it lives now; drops it when the node is gone by then.
   void Send(NodeId to, Task task);
   void TellStreams(NodeId node, bool open);

@@ -74,7 +74,7 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "02"
             "00000064"
             "00000008"
-            "6ec04054"
+            "187f42f1"
             // Group, kind of message.
             "0102030405060708"
             "03"
