@@ -17,6 +17,10 @@ namespace {
 constexpr Duration kRegisterTimeout = Millis(2000);
 constexpr Duration kHandOverPoll = Millis(5);
 
+// Clients learn by their next request that the leader has moved, and ask where to: librdkafka
+// within 100 ms. Were the connection gone by then, they would wait for it to come back.
+constexpr Duration kClientsFollow = Millis(200);
+
 // The share of the memory budget that recent batches may hold.
 constexpr int64_t kBatchCacheShare = 4;
 
@@ -333,8 +337,10 @@ void BrokerCore::PollHandOver(MonoTime deadline, Task done) {
       env_.executors[0]->Post([this, here, left, leads, finish, deadline] {
         *leads = *leads || here;
         if (--*left > 0) return;
+        handed_over_ = handed_over_ || *leads;
         if (!*leads || env_.clock.Mono() >= deadline) {
-          std::move (*finish)();
+          MonoTime until = env_.clock.Mono() + (handed_over_ ? kClientsFollow : Duration::zero());
+          env_.executors[0]->PostAt(until, std::move(*finish));
           return;
         }
         env_.executors[0]->PostAt(env_.clock.Mono() + kHandOverPoll, [this, finish, deadline] {

@@ -55,7 +55,8 @@ class BrokerCore final : public Broker {
   NodeIdentity identity() const;
 
   void Start(PeerControl& control, PeerStreams& streams);
-  // Gives its leaderships to others, `deadline` at the latest; `done` on executor 0.
+  // Gives its leaderships to others, `deadline` at the latest, and then leaves clients a moment to
+  // follow them while this broker still answers; `done` on executor 0.
   void HandOver(MonoTime deadline, Task done);
   // Closes everything; `done` on executor 0 when nothing of the core is under way any more.
   void Stop(Task done);
@@ -137,6 +138,7 @@ class BrokerCore final : public Broker {
   // Executor 0.
   bool ready_ = false;
   bool stopping_ = false;
+  bool handed_over_ = false;  // A leadership of this broker was there to be given away.
   bool registering_ = false;
   std::shared_ptr<const MetadataImage> snapshot_;  // To be saved next.
   bool saving_snapshot_ = false;

@@ -13,8 +13,9 @@ namespace {
 // A push on its way makes the digests differ for a moment: only a difference that lasts is a loss.
 constexpr int kMismatchesMax = 2;
 
-// Twice the second after which librdkafka looks again by itself.
-constexpr Duration kStaysListed = Millis(2000);
+// Long enough for the answer to clients that have just lost their connection to it; gone in the
+// next, which librdkafka asks for after 100 ms.
+constexpr Duration kStaysListed = Millis(80);
 
 // How the streams of a pair are numbered for the liveness machine.
 constexpr uint64_t kControlStreamId = 0;

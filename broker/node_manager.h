@@ -72,8 +72,10 @@ class NodeManager final : public PeerEvents {
   std::set<NodeId> live() const;
 
   // Those, and the nodes that were until a moment ago. librdkafka forgets a partition for up to a
-  // second when one metadata answer moves it and no longer has its old broker; Kafka too lists a
-  // dead broker until its session has ended. Any thread.
+  // second when one metadata answer takes it from its broker and no longer lists that broker; and
+  // while the broker is listed, it goes on connecting to it with a back-off of up to ten seconds,
+  // which a quick restart would wait for. So: in the first answer, and not in the second. Any
+  // thread.
   std::set<NodeId> listed() const;
 
   // Whether a stream of this live node has just closed and it has not been heard of since: most
