@@ -58,7 +58,7 @@ class Loader {
   absl::Status At(const char* key, const absl::Status& status) const {
     return settings_.Error(key, std::string_view(status.message().data(), status.message().size()));
   }
-  Duration MillisOf(const char* key) const { return Millis(*settings_.Int(key)); }
+  Duration MillisOf(const char* key) const { return BoundedMillis(*settings_.Int(key)); }
 
   const ConfigSources& sources_;
   ConfigSettings settings_;
@@ -304,6 +304,7 @@ void Loader::LoadRequests() {
   config_.fetch_session_slots = small("max.incremental.fetch.session.cache.slots");
   config_.request_partitions_max = small("max.request.partition.size.limit");
   config_.connections_max_idle = MillisOf("connections.max.idle.ms");
+  if (config_.connections_max_idle < Duration::zero()) config_.connections_max_idle = kForever;
   config_.max_connections = small("max.connections");
   config_.max_connections_per_ip = small("max.connections.per.ip");
   config_.socket_listen_backlog = small("socket.listen.backlog.size");

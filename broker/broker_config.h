@@ -70,8 +70,8 @@ struct BrokerConfig {
   int64_t socket_request_max_bytes = 104857600;
   int64_t fetch_max_bytes = 57671680;
   int32_t fetch_session_slots = 1000;
-  int32_t request_partitions_max = 2000;  // max.request.partition.size.limit
-  Duration connections_max_idle = Millis(600000);
+  int32_t request_partitions_max = 2000;           // max.request.partition.size.limit
+  Duration connections_max_idle = Millis(600000);  // kForever: never closed.
   int32_t max_connections = 2147483647;
   int32_t max_connections_per_ip = 2147483647;
   int32_t socket_listen_backlog = 50;

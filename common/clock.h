@@ -1,6 +1,7 @@
 // The clock seam. Timers use Mono only; Wall is for record timestamps, retention and offset expiry.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -10,6 +11,15 @@ using MonoTime = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 using Millis = std::chrono::milliseconds;
 using Micros = std::chrono::microseconds;
+
+// No sum of it and a point in time overflows.
+constexpr Duration kForever = std::chrono::hours(24 * 365 * 100);
+
+// A setting in milliseconds, kForever at most: Kafka's word for "never" is the largest number, and
+// that many milliseconds are more than a Duration holds.
+constexpr Duration BoundedMillis(int64_t ms) {
+  return Millis(std::min<int64_t>(ms, std::chrono::duration_cast<Millis>(kForever).count()));
+}
 
 class Clock {
  public:

@@ -132,7 +132,7 @@ void SegmentedLog::ArmFlushTimer() {
     return MaybeStartJob();
   }
   if (flush_timer_ != kNoTimer) return;
-  flush_timer_ = env_.home.PostAt(env_.clock.Mono() + Millis(options_.flush_ms), [this] {
+  flush_timer_ = env_.home.PostAt(env_.clock.Mono() + BoundedMillis(options_.flush_ms), [this] {
     flush_timer_ = kNoTimer;
     Flush();
   });

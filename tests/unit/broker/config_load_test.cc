@@ -45,6 +45,12 @@ TEST_F(ConfigLoadTest, TypedFieldsTakeTheirKeys) {
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
 }
 
+TEST_F(ConfigLoadTest, ATimeWithoutEndIsForever) {
+  EXPECT_EQ(Config("connections.max.idle.ms=-1").connections_max_idle, kForever);
+  EXPECT_EQ(Config("connections.max.idle.ms=9223372036854775807").connections_max_idle, kForever);
+  EXPECT_EQ(Config("replica.lag.time.max.ms=9223372036854775807").replica_lag_time_max, kForever);
+}
+
 TEST_F(ConfigLoadTest, TheOlderNameOfTheNodesIdIsUnderstood) {
   EXPECT_EQ(Config("broker.id=5").node_id, NodeId(5));
   EXPECT_EQ(Config("broker.id=5\nnode.id=5").node_id, NodeId(5));

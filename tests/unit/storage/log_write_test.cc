@@ -1,4 +1,6 @@
 #include <cerrno>
+#include <chrono>
+#include <limits>
 
 #include "tests/unit/storage/log_fixture.h"
 
@@ -85,6 +87,16 @@ TEST_F(LogWriteTest, InModePTheSyncFollowsWithinFlushMs) {
   EXPECT_EQ(observer_.durable, 2u);
   EXPECT_EQ(log_->durable_index(), LogIndex(2));
   EXPECT_EQ(home_.timers(), 0u);
+}
+
+TEST_F(LogWriteTest, InModePAFlushMsWithoutEndStartsNoSync) {
+  options_.flush_ms = std::numeric_limits<int64_t>::max();  // Kafka's default.
+  OpenModeP();
+  Write({Batch("b")});
+  home_.RunFor(std::chrono::hours(24));
+  Settle();
+  EXPECT_EQ(log_->written_index(), LogIndex(2));
+  EXPECT_EQ(log_->durable_index(), LogIndex(1));
 }
 
 TEST_F(LogWriteTest, InModePTheSyncFollowsAfterFlushMessagesRecords) {
