@@ -68,7 +68,7 @@ class Core {
   // `node` says that it does not lead this group in `term` any more (D16).
   void LeaderLost(NodeId node, Term term, MonoTime now);
 
-  // Hands the leadership to `target`, or with kNoNode to the voter that has most. Proposals are
+  // Hands the leadership to `target`, or with kNoNode to the best one. Proposals are
   // refused meanwhile; gives up after an election timeout. kNotLeader, or kInvalidRequest when
   // there is nobody to take it.
   absl::Status Transfer(NodeId target, MonoTime now);
@@ -171,6 +171,7 @@ class Core {
   void ForgetLeader(MonoTime now);
   void TickElection(MonoTime now);
   int64_t Rank() const;
+  std::pair<bool, uint64_t> Turn(NodeId node) const;
   NodeId BestSuccessor() const;
   Duration RandomUpTo(Duration bound);
 

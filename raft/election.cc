@@ -1,6 +1,7 @@
 // How a core comes to lead, and how it lets another: Raft thesis 3.4, 9.6 (pre-vote), 3.10
 // (transfer), and D17's staggered candidates.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "common/status.h"
@@ -245,18 +246,20 @@ void Core::StepDown(MonoTime now) {
   BecomeFollower(term(), kNoNode, now);
 }
 
-// The reachable voter whose log is longest.
+// The reachable voter that lacks least of what is committed; of those that lack nothing the first
+// by Turn, so that the groups of a broker that goes spread over the others.
 NodeId Core::BestSuccessor() const {
   NodeId best = kNoNode;
-  std::pair<LogIndex, LogIndex> most;
+  std::tuple<int64_t, std::pair<bool, uint64_t>> best_is;
   for (const auto& [node, peer] : progress_) {
     const std::optional<Member> member = configuration().Find(node);
     if (!member || !configuration().MayStand(node, member->incarnation)) continue;
     if (StateOf(node) != NodeState::kUp) continue;
-    const std::pair<LogIndex, LogIndex> has{peer.written, peer.durable};
-    if (best == kNoNode || has > most) {
+    const int64_t lacks = commit_.value() - std::min(MatchOf(node), commit_).value();
+    const std::tuple is(lacks, Turn(node));
+    if (best == kNoNode || is < best_is) {
       best = node;
-      most = has;
+      best_is = is;
     }
   }
   return best;
@@ -319,16 +322,18 @@ void Core::ArmStaggered(MonoTime now) {
       now + Rank() * options_.timing.stagger + RandomUpTo(options_.timing.stagger_jitter);
 }
 
+// The order in which a group's voters take their turns, another one for each group.
+std::pair<bool, uint64_t> Core::Turn(NodeId node) const {
+  const auto bits = static_cast<uint64_t>(static_cast<uint32_t>(node.value()));
+  return {node != options_.preferred, Mix64(Mix64(group().value()) ^ bits)};
+}
+
 // The place of this node among the voters that are not down: each group has an order of its own, so
 // that the groups of a dead leader spread over the survivors, one candidate at a time (pitfall 33).
 int64_t Core::Rank() const {
-  auto order = [this](NodeId node) {
-    const auto bits = static_cast<uint64_t>(static_cast<uint32_t>(node.value()));
-    return std::pair(node != options_.preferred, Mix64(Mix64(group().value()) ^ bits));
-  };
   int64_t rank = 0;
   for (NodeId voter : configuration().VoterNodes()) {
-    if (StateOf(voter) != NodeState::kDown && order(voter) < order(self())) ++rank;
+    if (StateOf(voter) != NodeState::kDown && Turn(voter) < Turn(self())) ++rank;
   }
   return rank;
 }

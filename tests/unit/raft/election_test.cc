@@ -1,4 +1,6 @@
 // Who leads: Raft thesis 3.4 and 9.6, design D17, and pitfalls 2, 3, 16, 30-34.
+#include <set>
+
 #include "tests/unit/raft/core_fixture.h"
 
 namespace garam::raft {
@@ -8,6 +10,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 using ElectionTest = CoreTest;
 
@@ -381,6 +384,33 @@ TEST_F(ElectionTest, DuringAHandOverNothingIsProposedAndItGivesUpAfterAnElection
   EXPECT_EQ(ErrcOf(cluster().Propose(kA, "refused").status()), Errc::kNotLeader);
   cluster().RunFor(Millis(401));
   EXPECT_TRUE(cluster().Propose(kA, "taken").ok());
+}
+
+TEST_F(ElectionTest, GroupsAreHandedToDifferentSuccessors) {
+  std::set<NodeId> successors;
+  for (uint64_t group = 1; group <= 20; ++group) {
+    ClusterOptions options;
+    options.adjust = [group](CoreOptions& core) { core.group = GroupId(group); };
+    MakeLed(options);
+    cluster().Do(kA, [&](Core& a) { EXPECT_TRUE(a.Transfer(kNoNode, now()).ok()); });
+    cluster().RunFor(Millis(50));
+    successors.insert(cluster().Leader());
+  }
+  EXPECT_THAT(successors, UnorderedElementsAre(kB, kC));
+}
+
+TEST_F(ElectionTest, ASuccessorHasWhatIsCommitted) {
+  for (uint64_t group = 1; group <= 20; ++group) {
+    ClusterOptions options;
+    options.adjust = [group](CoreOptions& core) { core.group = GroupId(group); };
+    MakeLed(options);
+    cluster().Cut(kA, kC);
+    ASSERT_TRUE(cluster().Propose(kA, "c lacks this").ok());
+    cluster().Run();
+    cluster().Do(kA, [&](Core& a) { EXPECT_TRUE(a.Transfer(kNoNode, now()).ok()); });
+    cluster().RunFor(Millis(50));
+    EXPECT_EQ(cluster().Leader(), kB);
+  }
 }
 
 TEST_F(ElectionTest, HandingOverToNobodyOrToAStrangerIsRefused) {
