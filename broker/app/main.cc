@@ -88,6 +88,10 @@ int Run(const CommandLine& command_line) {
   RaiseFileLimit();
   // A few event loops share the work: an arena for each pool thread would only hold memory.
   mallopt(M_ARENA_MAX, 2);
+  // Request frames come and go by the hundred kilobytes: given back to the system each time, their
+  // pages would be cleared and mapped anew for every request.
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
 
   ProcessEvents events;
   BrokerProcess process(loaded->config, events);
