@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <boost/asio/post.hpp>
+#include <future>
 
 namespace garam {
 namespace {
@@ -55,6 +56,18 @@ void ShardLoop::DestroyPending() {
     auto node = timers_.extract(timers_.begin());
     deadline_of_.erase(node.key().second);
   }
+}
+
+void ShardLoop::RunAndWait(Task task) {
+  if (RunningHere()) return std::move(task)();
+  // The promise lives in the task: it must not go away while the other thread is still in it.
+  std::promise<void> ran;
+  std::future<void> ran_or_dropped = ran.get_future();
+  Post([task = std::move(task), ran = std::move(ran)]() mutable {
+    std::move(task)();
+    ran.set_value();
+  });
+  ran_or_dropped.wait();
 }
 
 bool ShardLoop::RunningHere() const { return loop_of_thread == this; }

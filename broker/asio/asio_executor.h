@@ -43,6 +43,9 @@ class ShardLoop final : public Executor {
   TimerId PostAt(MonoTime when, Task task) override;
   void Cancel(TimerId timer) override;
 
+  // Runs `task` on this loop and returns once it has run, or once the loop's end has dropped it.
+  void RunAndWait(Task task);
+
   // Whether the caller is on this loop's thread.
   bool RunningHere() const;
   // For sockets; its executor has no order with Post.

@@ -5,7 +5,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -153,7 +152,7 @@ absl::Status Gateway::Start() {
     acceptors_.push_back(std::make_unique<Acceptor>(*this, listener));
     RETURN_IF_ERROR(acceptors_.back()->Bind(broker_.config().socket_listen_backlog));
   }
-  RunOn(*shards_[0]->loop, [this] {
+  shards_[0]->loop->RunAndWait([this] {
     for (const auto& acceptor : acceptors_) acceptor->Accept();
   });
   return absl::OkStatus();
@@ -206,32 +205,23 @@ void Gateway::Adopt(size_t shard, tcp::socket socket, const std::string& listene
       });
 }
 
-void Gateway::RunOn(ShardLoop& loop, Task task) {
-  std::promise<void> ran;
-  loop.Post([&] {
-    std::move(task)();
-    ran.set_value();
-  });
-  ran.get_future().wait();
-}
-
 void Gateway::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (acceptors_.empty()) return;
-  RunOn(*shards_[0]->loop, [this] {
+  shards_[0]->loop->RunAndWait([this] {
     for (const auto& acceptor : acceptors_) acceptor->Close();
   });
   // Every connection that was accepted has been posted to its shard before this.
   for (const auto& shard : shards_) {
-    RunOn(*shard->loop, [&shard] {
+    shard->loop->RunAndWait([&shard] {
       for (const auto& connection : shard->connections) connection->Stop();
       shard->connections.clear();
     });
   }
   // The aborted waits of the listeners refer to them: let those handlers run first. They were
   // queued when the listeners closed.
-  RunOn(*shards_[0]->loop, [] {});
-  RunOn(*shards_[0]->loop, [this] { acceptors_.clear(); });
+  shards_[0]->loop->RunAndWait([] {});
+  shards_[0]->loop->RunAndWait([this] { acceptors_.clear(); });
 }
 
 }  // namespace garam

@@ -49,8 +49,6 @@ class Gateway {
   };
 
   void Adopt(size_t shard, boost::asio::ip::tcp::socket socket, const std::string& listener);
-  // Runs `task` on the shard and waits until it has returned.
-  static void RunOn(ShardLoop& loop, Task task);
 
   Broker& broker_;
   std::vector<std::unique_ptr<Shard>> shards_;

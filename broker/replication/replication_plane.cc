@@ -1,27 +1,11 @@
 #include "broker/replication/replication_plane.h"
 
-#include <future>
 #include <utility>
 
 #include "broker/replication/stream_listener.h"
 #include "common/status.h"
 
 namespace garam {
-namespace {
-
-// Runs `task` on `loop` and waits until it has run, or until the loop's end has dropped it.
-void RunOn(ShardLoop& loop, Task task) {
-  if (loop.RunningHere()) return std::move(task)();
-  std::promise<void> done;
-  std::future<void> dropped_or_done = done.get_future();
-  loop.Post([task = std::move(task), done = std::move(done)]() mutable {
-    std::move(task)();
-    done.set_value();
-  });
-  dropped_or_done.wait();
-}
-
-}  // namespace
 
 ReplicationPlane::ReplicationPlane(ReplicationOptions options, std::vector<ShardLoop*> loops,
                                    PeerEvents& events)
@@ -64,10 +48,10 @@ void ReplicationPlane::Start() {
 
 void ReplicationPlane::Stop() {
   if (!started_ || std::exchange(stopped_, true)) return;
-  RunOn(*loops_[0], [this] { listener_->CloseAcceptor(); });
+  loops_[0]->RunAndWait([this] { listener_->CloseAcceptor(); });
   listener_->Join();
   for (size_t shard = 0; shard < shards_.size(); ++shard) {
-    RunOn(*loops_[shard], [to = shards_[shard]] { to->Close(); });
+    loops_[shard]->RunAndWait([to = shards_[shard]] { to->Close(); });
   }
 }
 

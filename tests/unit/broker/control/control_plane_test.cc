@@ -24,6 +24,23 @@ NodeIdentity Identity(int node, uint64_t start, std::string cluster = "c") {
           std::move(cluster)};
 }
 
+// What `call` hands to the completion that it is given. The promise lives in the completion: it
+// must not go away while the other thread is still in it.
+template <class Result, class Call>
+std::future<Result> Ask(Call call) {
+  std::promise<Result> promise;
+  auto future = promise.get_future();
+  call([promise = std::move(promise)](Result result) mutable {
+    promise.set_value(std::move(result));
+  });
+  return future;
+}
+
+template <class Result, class Call>
+Result Await(Call call) {
+  return Ask<Result>(std::move(call)).get();
+}
+
 // A broker as far as the control plane goes.
 struct Node {
   explicit Node(NodeIdentity identity, uint16_t port = 0) : core(std::move(identity)) {
@@ -43,11 +60,8 @@ struct Node {
   PeerAddress address() const { return {core.self().node, "127.0.0.1", plane->port(), 0}; }
 
   HandshakeResult Handshake(NodeId node, Duration timeout = Millis(2000)) {
-    std::promise<HandshakeResult> promise;
-    auto future = promise.get_future();
-    plane->Handshake(node, timeout,
-                     [&](HandshakeResult result) { promise.set_value(std::move(result)); });
-    return future.get();
+    return Await<HandshakeResult>(
+        [&](auto done) { plane->Handshake(node, timeout, std::move(done)); });
   }
   bool StreamIs(NodeId peer, const std::vector<bool>& history) {
     return bool(core.WaitUntil([&] { return core.control_open[peer] == history; }));
@@ -225,33 +239,28 @@ TEST(ControlPlaneTest, FullStateAndFormationTravelWhole) {
   two.core.formation = {two.core.self(), false, proposal};
   one.plane->SetPeer(two.address());
 
-  std::promise<absl::StatusOr<FullState>> full;
-  one.plane->FetchFullState(NodeId(2), [&](auto result) { full.set_value(std::move(result)); });
-  const absl::StatusOr<FullState> state = full.get_future().get();
+  const auto state = Await<absl::StatusOr<FullState>>(
+      [&](auto done) { one.plane->FetchFullState(NodeId(2), std::move(done)); });
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->led, two.core.full_state.led);
   EXPECT_EQ(state->failed, two.core.full_state.failed);
 
-  std::promise<absl::StatusOr<FormationStatus>> asked;
-  one.plane->FetchFormation(NodeId(2), [&](auto result) { asked.set_value(std::move(result)); });
-  const absl::StatusOr<FormationStatus> status = asked.get_future().get();
+  const auto status = Await<absl::StatusOr<FormationStatus>>(
+      [&](auto done) { one.plane->FetchFormation(NodeId(2), std::move(done)); });
   ASSERT_TRUE(status.ok()) << status.status();
   EXPECT_EQ(status->self.node, NodeId(2));
   EXPECT_FALSE(status->blank);
   EXPECT_EQ(status->proposal, proposal);
 
-  std::promise<absl::Status> offer;
-  one.plane->OfferFormation(NodeId(2), proposal, [&](absl::Status s) { offer.set_value(s); });
-  EXPECT_TRUE(offer.get_future().get().ok());
+  const auto offer = Await<absl::Status>(
+      [&](auto done) { one.plane->OfferFormation(NodeId(2), proposal, std::move(done)); });
+  EXPECT_TRUE(offer.ok()) << offer;
   EXPECT_TRUE(two.core.WaitUntil([&] { return two.core.offered == proposal; }));
 }
 
 absl::StatusOr<std::string> CallController(Node& from, NodeId to, Duration timeout) {
-  std::promise<absl::StatusOr<std::string>> promise;
-  auto future = promise.get_future();
-  from.plane->CallController(to, "request", timeout,
-                             [&](auto result) { promise.set_value(std::move(result)); });
-  return future.get();
+  return Await<absl::StatusOr<std::string>>(
+      [&](auto done) { from.plane->CallController(to, "request", timeout, std::move(done)); });
 }
 
 TEST(ControlPlaneTest, AControllerCallBringsBackTheAnswerOrTheError) {
@@ -297,12 +306,12 @@ TEST(ControlPlaneTest, StopEndsCallsThatNobodyAnswered) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
   one.plane->SetPeer(two.address());
-  std::promise<absl::StatusOr<std::string>> promise;
-  one.plane->CallController(NodeId(2), "request", std::chrono::hours(1),
-                            [&](auto result) { promise.set_value(std::move(result)); });
+  auto answer = Ask<absl::StatusOr<std::string>>([&](auto done) {
+    one.plane->CallController(NodeId(2), "request", std::chrono::hours(1), std::move(done));
+  });
   ASSERT_TRUE(two.core.WaitUntil([&] { return two.core.kept_calls.size() == 1; }));
   two.plane->Stop();
-  EXPECT_FALSE(promise.get_future().get().ok());
+  EXPECT_FALSE(answer.get().ok());
 }
 
 TEST(ControlPlaneTest, ATakenPortIsOneClearError) {

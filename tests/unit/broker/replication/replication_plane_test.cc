@@ -65,11 +65,9 @@ struct Node {
   PeerAddress address() const { return {core.self().node, "127.0.0.1", 0, plane->port()}; }
 
   bool Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) {
-    std::promise<bool> sent;
-    loops[shard]->Post([&, messages = std::move(messages)]() mutable {
-      sent.set_value(plane->Send(to, shard, std::move(messages)));
-    });
-    return sent.get_future().get();
+    bool sent = false;
+    loops[shard]->RunAndWait([&] { sent = plane->Send(to, shard, std::move(messages)); });
+    return sent;
   }
   bool StreamIs(NodeId peer, size_t shard, const std::vector<bool>& history) {
     return bool(core.WaitUntil([&] { return core.stream_open[{peer, shard}] == history; }));
