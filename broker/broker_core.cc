@@ -57,7 +57,7 @@ raft::Timing BrokerCore::TimingOf() const {
 }
 
 NodeIdentity BrokerCore::identity() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return {self_, env_.folder.identity().incarnation, start_id_, cluster_id_};
 }
 
@@ -163,7 +163,7 @@ void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
 
 void BrokerCore::OnAdopted(const FormationProposal& proposal) {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     cluster_id_ = proposal.cluster_id;
   }
   nodes_->SetClusterId(proposal.cluster_id);
@@ -228,7 +228,7 @@ void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group
   auto core = std::make_unique<raft::Core>(options, std::move(state), shard.random(), shard.now());
   if (first || alone) core->Campaign(shard.now());
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     metadata_ = group;
   }
   partitions_->Reconcile(*group->image());
@@ -360,7 +360,7 @@ void BrokerCore::Stop(Task done) {
     controller_->Stop();
     std::shared_ptr<MetadataGroup> metadata;
     {
-      absl::MutexLock lock(&mutex_);
+      std::lock_guard lock(mutex_);
       metadata = metadata_;
     }
     partitions_->Stop([metadata, done = std::move(done)]() mutable {

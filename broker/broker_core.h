@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -131,9 +132,9 @@ class BrokerCore final : public Broker {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<PartitionSet> partitions_;
 
-  mutable absl::Mutex mutex_;
-  std::string cluster_id_ ABSL_GUARDED_BY(mutex_);
-  std::shared_ptr<MetadataGroup> metadata_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  std::string cluster_id_;                   // Guarded by mutex_.
+  std::shared_ptr<MetadataGroup> metadata_;  // Guarded by mutex_.
 
   // Executor 0.
   bool ready_ = false;

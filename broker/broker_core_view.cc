@@ -9,7 +9,7 @@
 namespace garam {
 
 std::shared_ptr<const MetadataImage> BrokerCore::image() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return metadata_ == nullptr ? MetadataImage::Empty() : metadata_->image();
 }
 
@@ -182,7 +182,7 @@ void BrokerCore::OnControllerCall(std::string request,
                                   absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
   std::shared_ptr<MetadataGroup> metadata;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     metadata = metadata_;
   }
   if (metadata == nullptr) {

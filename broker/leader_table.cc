@@ -12,7 +12,7 @@ bool Newer(const LeaderState& a, const LeaderState& b) {
 }  // namespace
 
 bool LeaderTable::Merge(const LeaderState& state) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return MergeLocked(state);
 }
 
@@ -35,7 +35,7 @@ bool LeaderTable::MergeLocked(const LeaderState& state) {
 }
 
 bool LeaderTable::Resign(NodeId node, GroupId group, Term term) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   auto found = states_.find(group);
   if (found == states_.end()) return false;
   LeaderState& record = found->second;
@@ -46,7 +46,7 @@ bool LeaderTable::Resign(NodeId node, GroupId group, Term term) {
 }
 
 std::vector<GroupId> LeaderTable::Replace(NodeId node, const FullState& state) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   std::vector<GroupId> changed;
   std::set<GroupId> led;
   for (const LeaderState& one : state.led) {
@@ -67,20 +67,20 @@ std::vector<GroupId> LeaderTable::Replace(NodeId node, const FullState& state) {
 }
 
 void LeaderTable::SetFailed(NodeId node, GroupId group, bool failed) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   NodeRecord& about = nodes_[node];
   if (failed && about.failed.insert(group).second) about.failed_digest.AddFailed(group);
   if (!failed && about.failed.erase(group) > 0) about.failed_digest.RemoveFailed(group);
 }
 
 std::set<GroupId> LeaderTable::FailedOf(NodeId node) const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   auto found = nodes_.find(node);
   return found == nodes_.end() ? std::set<GroupId>() : found->second.failed;
 }
 
 void LeaderTable::Forget(GroupId group) {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   auto found = states_.find(group);
   if (found == states_.end()) return;
   Account(found->second, false);
@@ -88,7 +88,7 @@ void LeaderTable::Forget(GroupId group) {
 }
 
 LeaderState LeaderTable::Get(GroupId group) const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   auto found = states_.find(group);
   if (found != states_.end()) return found->second;
   LeaderState unknown;
@@ -97,7 +97,7 @@ LeaderState LeaderTable::Get(GroupId group) const {
 }
 
 std::vector<LeaderState> LeaderTable::LedBy(NodeId node) const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   std::vector<LeaderState> led;
   for (const auto& [group, record] : states_) {
     if (record.leader == node) led.push_back(record);
@@ -106,7 +106,7 @@ std::vector<LeaderState> LeaderTable::LedBy(NodeId node) const {
 }
 
 HeartbeatDigests LeaderTable::DigestsOf(NodeId node) const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   auto found = nodes_.find(node);
   if (found == nodes_.end()) return {};
   const NodeRecord& about = found->second;

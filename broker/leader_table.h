@@ -9,12 +9,11 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <set>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "broker/peers.h"
 #include "common/ids.h"
 #include "raft/digest.h"
@@ -59,9 +58,9 @@ class LeaderTable {
   // Adds the record to its leader's digest, or takes it out.
   void Account(const LeaderState& state, bool add) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  mutable absl::Mutex mutex_;
-  absl::flat_hash_map<GroupId, LeaderState> states_ ABSL_GUARDED_BY(mutex_);
-  std::map<NodeId, NodeRecord> nodes_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<GroupId, LeaderState> states_;  // Guarded by mutex_.
+  std::map<NodeId, NodeRecord> nodes_;                // Guarded by mutex_.
 };
 
 }  // namespace garam

@@ -37,7 +37,7 @@ void MetadataGroup::Stop(Task closed) {
 }
 
 std::shared_ptr<const MetadataImage> MetadataGroup::image() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   return image_;
 }
 
@@ -96,7 +96,7 @@ bool MetadataGroup::ApplyOne(const LogEntry& entry) {
   }
   applied_ = entry.index;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     image_ = applied.image;
   }
   if (entry.kind == EntryKind::kCommand) {

@@ -10,15 +10,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "broker/replica.h"
 #include "common/ids.h"
 #include "common/random.h"
@@ -98,8 +97,8 @@ class MetadataGroup final : public ReplicaEvents {
   std::shared_ptr<const MetadataImage> planned_;
   bool open_ = false;
 
-  mutable absl::Mutex mutex_;
-  std::shared_ptr<const MetadataImage> image_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  std::shared_ptr<const MetadataImage> image_;  // Guarded by mutex_.
 };
 
 }  // namespace garam

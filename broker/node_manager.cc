@@ -62,13 +62,13 @@ void NodeManager::SetPeer(const PeerAddress& address) {
 }
 
 std::set<NodeId> NodeManager::live() const {
-  absl::MutexLock lock(&live_mutex_);
+  std::lock_guard lock(live_mutex_);
   return live_;
 }
 
 std::set<NodeId> NodeManager::listed() const {
   const MonoTime now = options_.clock.Mono();
-  absl::MutexLock lock(&live_mutex_);
+  std::lock_guard lock(live_mutex_);
   std::set<NodeId> listed = live_;
   for (const auto& [node, left_at] : left_at_) {
     if (now - left_at < kStaysListed) listed.insert(node);
@@ -77,12 +77,12 @@ std::set<NodeId> NodeManager::listed() const {
 }
 
 bool NodeManager::InDoubt(NodeId node) const {
-  absl::MutexLock lock(&live_mutex_);
+  std::lock_guard lock(live_mutex_);
   return in_doubt_.contains(node);
 }
 
 void NodeManager::SetInDoubt(NodeId node, bool in_doubt) {
-  absl::MutexLock lock(&live_mutex_);
+  std::lock_guard lock(live_mutex_);
   if (in_doubt) {
     in_doubt_.insert(node);
   } else {
@@ -91,7 +91,7 @@ void NodeManager::SetInDoubt(NodeId node, bool in_doubt) {
 }
 
 void NodeManager::SetLive(NodeId node, bool live) {
-  absl::MutexLock lock(&live_mutex_);
+  std::lock_guard lock(live_mutex_);
   if (live) {
     live_.insert(node);
     left_at_.erase(node);

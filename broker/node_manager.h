@@ -8,12 +8,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "broker/leader_table.h"
 #include "broker/peers.h"
 #include "common/clock.h"
@@ -134,10 +133,10 @@ class NodeManager final : public PeerEvents {
   bool stopped_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
-  mutable absl::Mutex live_mutex_;
-  std::set<NodeId> live_ ABSL_GUARDED_BY(live_mutex_);
-  std::map<NodeId, MonoTime> left_at_ ABSL_GUARDED_BY(live_mutex_);  // Of nodes no longer live.
-  std::set<NodeId> in_doubt_ ABSL_GUARDED_BY(live_mutex_);
+  mutable std::mutex live_mutex_;
+  std::set<NodeId> live_;               // Guarded by live_mutex_.
+  std::map<NodeId, MonoTime> left_at_;  // Guarded by live_mutex_. Of nodes no longer live.
+  std::set<NodeId> in_doubt_;           // Guarded by live_mutex_.
 };
 
 }  // namespace garam

@@ -75,7 +75,7 @@ void PartitionSet::Reconcile(const MetadataImage& image) {
   });
   std::vector<GroupId> gone;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     for (auto& [group, entry] : entries_) {
       if (!wanted.contains(group) && !std::exchange(entry.leaving, true) && entry.open) {
         gone.push_back(group);
@@ -97,7 +97,7 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index) {
   std::shared_ptr<DataPartition> partition;
   storage::LogIdentity identity{image.group, topic.name, index, topic.id};
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     auto [found, added] = entries_.try_emplace(image.group);
     if (!added) return;
     partition = std::make_shared<DataPartition>(
@@ -169,7 +169,7 @@ void PartitionSet::OnOpened(GroupId group, std::shared_ptr<DataPartition> partit
   partition->Attach(std::move(core), std::move(log), noted);
   bool leaving = false;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     Entry& entry = entries_.at(group);
     entry.open = true;
     leaving = entry.leaving;
@@ -183,7 +183,7 @@ void PartitionSet::Delete(GroupId group) {
   std::shared_ptr<DataPartition> partition;
   storage::LogIdentity identity;
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     auto found = entries_.find(group);
     if (found == entries_.end()) return;
     partition = found->second.partition;
@@ -209,7 +209,7 @@ void PartitionSet::Delete(GroupId group) {
 
 void PartitionSet::Erase(GroupId group) {
   {
-    absl::MutexLock lock(&mutex_);
+    std::lock_guard lock(mutex_);
     entries_.erase(group);
   }
   options_.on_deleted(group);
@@ -237,14 +237,14 @@ void PartitionSet::Stop(Task closed) {
 }
 
 std::shared_ptr<DataPartition> PartitionSet::Find(GroupId group) const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   auto found = entries_.find(group);
   if (found == entries_.end() || !found->second.open || found->second.leaving) return nullptr;
   return found->second.partition;
 }
 
 std::vector<std::shared_ptr<DataPartition>> PartitionSet::All() const {
-  absl::MutexLock lock(&mutex_);
+  std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<DataPartition>> all;
   for (const auto& [group, entry] : entries_) {
     if (entry.open && !entry.leaving) all.push_back(entry.partition);

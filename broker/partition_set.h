@@ -9,14 +9,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "broker/data_partition.h"
 #include "broker/shard.h"
 #include "common/ids.h"
@@ -84,8 +83,8 @@ class PartitionSet {
 
   Options options_;
   std::atomic<bool> stopped_{false};
-  mutable absl::Mutex mutex_;
-  absl::flat_hash_map<GroupId, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<GroupId, Entry> entries_;  // Guarded by mutex_.
 };
 
 // What a replica of `configuration` starts with, given its recovered log.
