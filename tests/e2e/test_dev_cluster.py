@@ -92,9 +92,15 @@ def test_a_detached_cluster_is_ready_and_survives_kill_and_start(dev):
     assert kcat.consume(bootstrap, "t", "%s\n") == ["one"]
 
 
+def as_from_a_terminal():
+    """What a script starts in the background ignores Ctrl-C, and whatever that starts as well."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_stops_a_cluster_in_the_foreground(dev):
     process = subprocess.Popen(dev.command("--port", dev.port, "--brokers", 1), text=True,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               preexec_fn=as_from_a_terminal)
     try:
         lines = []
         for line in process.stdout:
