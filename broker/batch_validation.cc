@@ -6,6 +6,7 @@
 #include "broker/record_reader.h"
 #include "common/crc32c.h"
 #include "common/record_batch.h"
+#include "common/saturated.h"
 #include "common/status.h"
 
 namespace garam {
@@ -79,8 +80,8 @@ class RecordCheck {
       : batch_(batch),
         rules_(rules),
         create_time_(rules.topic.message_timestamp_type == TimestampType::kCreateTime),
-        oldest_ms_(Minus(rules.now_wall_ms, rules.topic.message_timestamp_before_max_ms)),
-        newest_ms_(Plus(rules.now_wall_ms, rules.topic.message_timestamp_after_max_ms)) {}
+        oldest_ms_(SaturatedSum(rules.now_wall_ms, -rules.topic.message_timestamp_before_max_ms)),
+        newest_ms_(SaturatedSum(rules.now_wall_ms, rules.topic.message_timestamp_after_max_ms)) {}
 
   absl::Status Run(std::string_view records) {
     RecordCursor cursor(records);
@@ -100,21 +101,10 @@ class RecordCheck {
   std::vector<RecordError>& errors() { return errors_; }
 
  private:
-  static int64_t Minus(int64_t a, int64_t b) {
-    int64_t result = 0;
-    return __builtin_sub_overflow(a, b, &result) ? INT64_MIN : result;
-  }
-  static int64_t Plus(int64_t a, int64_t b) {
-    int64_t result = 0;
-    return __builtin_add_overflow(a, b, &result) ? INT64_MAX : result;
-  }
-
   void CheckRecord(int32_t index, const RecordFields& record) {
     if (rules_.topic.cleanup_compact && !record.has_key) [[unlikely]]
       Add(Errc::kInvalidRecord, index, "a compacted topic takes no record without a key");
-    const int64_t timestamp = batch_.log_append_time()
-                                  ? batch_.max_timestamp_ms()
-                                  : Plus(batch_.base_timestamp_ms(), record.timestamp_delta_ms);
+    const int64_t timestamp = TimestampOf(batch_, record);
     max_timestamp_ms_ = std::max(max_timestamp_ms_, timestamp);
     if (!create_time_) {
       if (batch_.log_append_time()) [[unlikely]]

@@ -98,11 +98,8 @@ absl::Status ForEachRecord(const Bytes& batch,
   for (int32_t i = 0; i < header.record_count(); ++i) {
     if (!cursor.Next(fields))
       return MakeError(Errc::kCorruptRecord, "a record in the batch does not add up");
-    const RecordPosition position{
-        .offset = header.base_offset() + fields.offset_delta,
-        .timestamp_ms = header.log_append_time()
-                            ? header.max_timestamp_ms()
-                            : header.base_timestamp_ms() + fields.timestamp_delta_ms};
+    const RecordPosition position{.offset = header.base_offset() + fields.offset_delta,
+                                  .timestamp_ms = TimestampOf(header, fields)};
     if (!visit(position)) break;
   }
   return absl::OkStatus();

@@ -15,6 +15,8 @@
 #include "absl/status/statusor.h"
 #include "common/bytes.h"
 #include "common/ids.h"
+#include "common/record_batch.h"
+#include "common/saturated.h"
 
 namespace garam {
 
@@ -42,6 +44,13 @@ class RecordCursor {
   const char* at_;
   const char* end_;
 };
+
+// The record's own timestamp. A client may write any two numbers: a sum that goes over is the end
+// of the range that it goes over.
+inline int64_t TimestampOf(const RecordBatchView& batch, const RecordFields& record) {
+  if (batch.log_append_time()) return batch.max_timestamp_ms();
+  return SaturatedSum(batch.base_timestamp_ms(), record.timestamp_delta_ms);
+}
 
 // The plain bytes of the records of `batch` (a whole batch): its own bytes, or `scratch` after
 // decompression. Errors as DecompressInto's.

@@ -30,6 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const garam::BatchRules rules{topic, 9, 1'700'000'000'000};
   if (!garam::ValidateBatch(batch, rules).status.ok()) return 0;
   const garam::RecordBatchView view(batch.data());
+  garam::PatchRecordBatch(const_cast<char*>(batch.data()), garam::Offset(7), garam::Term(1));
   if (garam::Crc32c(view.checked_bytes()) != view.crc()) std::abort();
   if (!garam::MaxTimestamp(batch).ok() || !garam::FirstAtOrAfter(batch, 0).ok()) std::abort();
   return 0;

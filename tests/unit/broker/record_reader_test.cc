@@ -52,6 +52,18 @@ TEST(RecordReaderTest, FollowsTheGapsThatCompactionLeaves) {
   EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 1005), Optional(RecordPosition{Offset(105), 1010}));
 }
 
+TEST(RecordReaderTest, TimestampsThatNoNumberHoldsStopAtTheEndOfTheRange) {
+  BatchBuilder builder = Times({0, -50});
+  builder.base_timestamp_ms = INT64_MIN + 10;
+  builder.max_timestamp_ms = INT64_MIN + 10;
+  EXPECT_THAT(*MaxTimestamp(builder.Build()),
+              Optional(RecordPosition{Offset(100), INT64_MIN + 10}));
+  builder = Times({50});
+  builder.base_timestamp_ms = INT64_MAX - 10;
+  builder.max_timestamp_ms = INT64_MAX;
+  EXPECT_THAT(*MaxTimestamp(builder.Build()), Optional(RecordPosition{Offset(100), INT64_MAX}));
+}
+
 TEST(RecordReaderTest, SaysWhenTheRecordsAreDamaged) {
   BatchBuilder builder = Times({0});
   builder.record_count = 2;
