@@ -65,6 +65,8 @@ class BrokerCore final : public Broker {
   // Counters for metrics; any thread.
   uint64_t elections() const;
   std::vector<std::shared_ptr<DataPartition>> partitions() const { return partitions_->All(); }
+  // Of group 0, once it is open here. Executor 0.
+  const Replica* metadata_replica() const;
 
   // Broker
   const BrokerConfig& config() const override { return config_; }

@@ -13,6 +13,12 @@ std::shared_ptr<const MetadataImage> BrokerCore::image() const {
   return metadata_ == nullptr ? MetadataImage::Empty() : metadata_->image();
 }
 
+const Replica* BrokerCore::metadata_replica() const {
+  std::lock_guard lock(mutex_);
+  if (metadata_ == nullptr || !metadata_->replica().attached()) return nullptr;
+  return &metadata_->replica();
+}
+
 NodeId BrokerCore::controller() const {
   NodeId leader = leaders_.Get(kMetadataGroup).leader;
   return leader == self_ || nodes_->live().contains(leader) ? leader : kNoNode;

@@ -60,6 +60,8 @@ class Replica final : public storage::LogObserver {
 
   GroupId group() const { return group_; }
   ReplicaEvents& events() { return events_; }
+  // Whether Attach has been called: there is a core and a log.
+  bool attached() const { return core_ != nullptr; }
   raft::Core& core() { return *core_; }
   const raft::Core& core() const { return *core_; }
   storage::Log& log() { return *log_; }

@@ -9,7 +9,7 @@
 
 namespace garam {
 
-enum class LogLevel { kDebug, kInfo, kWarn, kError };
+enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 
 // Lines below `level` are dropped. Call once at start.
 void SetLogLevel(LogLevel level);

@@ -1,0 +1,162 @@
+// The simulator's command: one seed with its trace, or many on all cores.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/logging.h"
+#include "tests/sim/options.h"
+#include "tests/sim/simulation.h"
+
+namespace garam::sim {
+namespace {
+
+struct Arguments {
+  uint64_t seed = 0;
+  uint64_t seeds = 0;
+  uint64_t first = 1;
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  int64_t length_ms = 0;
+  std::vector<std::string> without;
+  bool trace = false;
+  bool logs = false;
+};
+
+Options OptionsOf(const Arguments& arguments, uint64_t seed) {
+  Options options = Options::Draw(seed);
+  if (arguments.length_ms > 0) options.length = Millis(arguments.length_ms);
+  for (const std::string& name : arguments.without) {
+    absl::StatusOr<Fault> fault = FaultOf(name);
+    if (!fault.ok()) {
+      std::fprintf(stderr, "sim: %s\n", std::string(fault.status().message()).c_str());
+      std::exit(2);
+    }
+    options.faults[static_cast<size_t>(*fault)] = false;
+  }
+  return options;
+}
+
+std::string CommandFor(const Options& options) {
+  std::string command = "./dev sim --seed " + std::to_string(options.seed);
+  const Options drawn = Options::Draw(options.seed);
+  for (size_t i = 0; i < kFaults; ++i) {
+    if (drawn.faults[i] && !options.faults[i]) {
+      command += " --without " + std::string(NameOf(static_cast<Fault>(i)));
+    }
+  }
+  if (options.length != drawn.length) {
+    command +=
+        " --ms " + std::to_string(std::chrono::duration_cast<Millis>(options.length).count());
+  }
+  return command;
+}
+
+// The same failure with fewer classes of faults, and then in less time.
+Options Shrink(Options options) {
+  for (size_t i = 0; i < kFaults; ++i) {
+    Options less = options;
+    less.faults[i] = false;
+    if (options.faults[i] && !Run(less, false).failure.empty()) options = less;
+  }
+  Duration enough = options.length;
+  Duration too_little(0);
+  while (enough - too_little > Millis(100)) {
+    Options shorter = options;
+    shorter.length = too_little + (enough - too_little) / 2;
+    (Run(shorter, false).failure.empty() ? too_little : enough) = shorter.length;
+  }
+  options.length = std::chrono::ceil<Millis>(enough);
+  return options;
+}
+
+void Report(const Options& options, const Outcome& outcome) {
+  std::printf("seed %llu at %lld ms: %s\n  %s\n", static_cast<unsigned long long>(options.seed),
+              static_cast<long long>(outcome.failed_at_ms), outcome.failure.c_str(),
+              options.ToString().c_str());
+  std::printf("  replay: %s\n", CommandFor(options).c_str());
+  std::fflush(stdout);
+  const Options smaller = Shrink(options);
+  const Outcome again = Run(smaller, false);
+  if (again.failure.empty()) return;
+  std::printf("  smaller: %s\n    %s\n", CommandFor(smaller).c_str(), again.failure.c_str());
+  std::fflush(stdout);
+}
+
+int RunOne(const Arguments& arguments) {
+  const Options options = OptionsOf(arguments, arguments.seed);
+  std::printf("%s\n", options.ToString().c_str());
+  const Outcome outcome = Run(options, arguments.trace);
+  std::printf(
+      "%llu events, %zu entries committed, %zu produces acknowledged, %zu batches read, "
+      "%zu faults, settled after %lld ms, trace %016llx\n",
+      static_cast<unsigned long long>(outcome.events), outcome.committed, outcome.acknowledged,
+      outcome.reads, outcome.faults, static_cast<long long>(outcome.healed_ms),
+      static_cast<unsigned long long>(outcome.trace_hash));
+  if (outcome.failure.empty()) return 0;
+  Report(options, outcome);
+  return 1;
+}
+
+// Every `jobs`-th seed from `first + job` on; the number of those that failed.
+int RunShare(const Arguments& arguments, unsigned job) {
+  int failed = 0;
+  for (uint64_t i = job; i < arguments.seeds; i += arguments.jobs) {
+    const Options options = OptionsOf(arguments, arguments.first + i);
+    const Outcome outcome = Run(options, false);
+    if (outcome.failure.empty()) continue;
+    Report(options, outcome);
+    if (++failed == 3) break;  // Enough to look at.
+  }
+  return failed;
+}
+
+int RunMany(const Arguments& arguments) {
+  const auto began = std::chrono::steady_clock::now();
+  std::vector<pid_t> children;
+  for (unsigned job = 0; job < arguments.jobs; ++job) {
+    const pid_t child = fork();
+    if (child == 0) _exit(RunShare(arguments, job));
+    children.push_back(child);
+  }
+  bool failed = false;
+  for (pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    failed |= status != 0;
+  }
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  std::printf("%llu seeds in %.1f s on %u cores: %.0f a minute and core; %s\n",
+              static_cast<unsigned long long>(arguments.seeds), seconds, arguments.jobs,
+              static_cast<double>(arguments.seeds) * 60 / seconds / arguments.jobs,
+              failed ? "some failed" : "no violation");
+  return failed ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace garam::sim
+
+int main(int argc, char** argv) {
+  garam::sim::Arguments arguments;
+  CLI::App app{"Runs whole clusters under bad luck in virtual time, from one seed each."};
+  app.add_option("--seed", arguments.seed, "run this one");
+  app.add_option("--seeds", arguments.seeds, "run so many, on all cores");
+  app.add_option("--first", arguments.first, "the first of them");
+  app.add_option("--jobs", arguments.jobs, "processes at once");
+  app.add_option("--ms", arguments.length_ms, "virtual time until everything is healed");
+  app.add_option("--without", arguments.without, "a class of faults to leave out");
+  app.add_flag("--trace", arguments.trace, "say what happens");
+  app.add_flag("--logs", arguments.logs, "show the brokers' own log lines");
+  CLI11_PARSE(app, argc, argv);
+  // Faults make brokers complain; that is no news here.
+  garam::SetLogLevel(arguments.logs ? garam::LogLevel::kInfo : garam::LogLevel::kOff);
+  if (arguments.seeds > 0) return garam::sim::RunMany(arguments);
+  if (arguments.seed == 0) arguments.seed = 1;
+  return garam::sim::RunOne(arguments);
+}

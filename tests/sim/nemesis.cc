@@ -1,0 +1,148 @@
+#include "tests/sim/nemesis.h"
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+
+namespace garam::sim {
+
+Nemesis::Nemesis(World& world, const Options& options, Network& network, Workload& workload,
+                 std::vector<std::unique_ptr<SimNode>>& nodes)
+    : world_(world), options_(options), network_(network), workload_(workload), nodes_(nodes) {
+  for (size_t i = 0; i < kFaults; ++i) {
+    if (options.faults[i]) classes_.push_back(static_cast<Fault>(i));
+  }
+}
+
+void Nemesis::Start() {
+  if (options_.has(Fault::kClock)) {
+    for (const auto& node : nodes_) {
+      node->clock().SetRate(0.9 + static_cast<double>(world_.Below(200)) / 1000);
+    }
+  }
+  if (!classes_.empty()) Next();
+}
+
+void Nemesis::Next() {
+  world_.After(world_.Around(options_.fault_every) + Millis(1), [this] {
+    if (stopped_) return;
+    ++faults_;
+    Do(classes_[world_.Below(classes_.size())]);
+    Next();
+  });
+}
+
+void Nemesis::Do(Fault fault) {
+  SimNode& node = AnyNode();
+  switch (fault) {
+    case Fault::kKill:
+      if (!node.running()) return;
+      node.Kill();
+      return StartSoon(node, world_.Between(Millis(5), Millis(3000)));
+    case Fault::kPowerLoss:
+      return LosePower(node);
+    case Fault::kCut:
+      return Cut();
+    case Fault::kReset: {
+      const NodeId other = AnyNode().id();
+      if (other != node.id()) network_.Reset(node.id(), other);
+      return;
+    }
+    case Fault::kPause:
+      if (!node.running()) return;
+      world_.Trace(absl::StrCat("node ", node.id().value(), " is stopped for a while"));
+      return node.PauseUntil(world_.now() + world_.Between(Millis(50), Millis(3000)));
+    case Fault::kSlowDisk:
+      if (!node.running()) return;
+      return node.pool().StallUntil(world_.now() + world_.Between(Millis(50), Millis(3000)));
+    case Fault::kDiskError:
+      return BreakDisk(node);
+    case Fault::kDiskFull:
+      return FillDisk(node);
+    case Fault::kClock:
+      return node.clock().JumpWall(static_cast<int64_t>(world_.Below(7'200'000)) - 3'600'000);
+    case Fault::kTopics:
+      return workload_.ChangeTopics();
+  }
+}
+
+void Nemesis::LosePower(SimNode& node) {
+  // Mode P promises nothing once a majority has lost power.
+  const bool known = lost_power_.contains(node.id());
+  if (options_.unflushed && !known && 2 * (lost_power_.size() + 1) >= nodes_.size()) return;
+  if (!node.powered()) return;
+  lost_power_.insert(node.id());
+  if (node.running()) node.LosePower();
+  StartSoon(node, world_.Between(Millis(200), Millis(4000)));
+}
+
+void Nemesis::StartSoon(SimNode& node, Duration wait) {
+  world_.After(wait, [this, &node] {
+    if (!stopped_ && !node.running()) node.Start();
+  });
+}
+
+void Nemesis::Cut() {
+  std::vector<std::pair<NodeId, NodeId>> links;
+  const NodeId one = AnyNode().id();
+  const uint64_t shape = world_.Below(4);
+  for (const auto& a : nodes_) {
+    for (const auto& b : nodes_) {
+      if (a->id() == b->id()) continue;
+      const bool isolates = shape == 0 && (a->id() == one || b->id() == one);
+      const bool deafens = shape == 1 && b->id() == one;
+      // Everybody sees `one`, and nobody else.
+      const bool bridges = shape == 2 && a->id() != one && b->id() != one;
+      const bool chance = shape == 3 && world_.Chance(0.3);
+      if (isolates || deafens || bridges || chance) links.emplace_back(a->id(), b->id());
+    }
+  }
+  world_.Trace(absl::StrCat("links are cut: shape ", shape, " around node ", one.value()));
+  for (const auto& [from, to] : links) network_.Cut(from, to);
+  world_.After(world_.Between(Millis(100), Millis(5000)), [this, links] {
+    for (const auto& [from, to] : links) network_.Heal(from, to);
+  });
+}
+
+void Nemesis::BreakDisk(SimNode& node) {
+  if (!node.running() || !bad_disks_.empty()) return;  // One bad disk is enough.
+  bad_disks_.insert(node.id());
+  world_.Trace(absl::StrCat("the disk of node ", node.id().value(), " fails"));
+  node.ExpectFatal();
+  auto left = std::make_shared<uint64_t>(1 + world_.Below(3));
+  node.files().SetFaults(
+      [left](storage::FakeFileSystem::Call call, const std::string&) {
+        if (call == storage::FakeFileSystem::Call::kRead || *left == 0) return 0;
+        --*left;
+        return EIO;
+      },
+      &world_.random());
+}
+
+void Nemesis::FillDisk(SimNode& node) {
+  if (!node.running()) return;
+  world_.Trace(absl::StrCat("the disk of node ", node.id().value(), " is full"));
+  node.ExpectFatal();
+  constexpr int64_t kLarge = int64_t{1} << 40;
+  node.files().SetQuota(kLarge);
+  const int64_t used = kLarge - *node.files().FreeBytes("/data");
+  node.files().SetQuota(used + static_cast<int64_t>(world_.Below(2000)));
+  world_.After(world_.Between(Millis(100), Millis(3000)),
+               [&node] { node.files().SetQuota(std::nullopt); });
+}
+
+void Nemesis::StopAndHeal() {
+  world_.Trace("everything is healed");
+  stopped_ = true;
+  network_.HealAll();
+  network_.SetDelay(Micros(100));
+  for (const auto& node : nodes_) {
+    node->files().SetQuota(std::nullopt);
+    // A replica whose disk has failed stays away until its broker is started anew.
+    const bool bad = options_.has(Fault::kDiskError) || options_.has(Fault::kDiskFull);
+    if (bad && node->running()) node->Kill();
+    if (!node->running()) node->Start();
+  }
+}
+
+}  // namespace garam::sim

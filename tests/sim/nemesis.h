@@ -1,0 +1,50 @@
+// What goes wrong in a simulated cluster, and when.
+//
+// Threads: the world's one.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "tests/sim/network.h"
+#include "tests/sim/node.h"
+#include "tests/sim/options.h"
+#include "tests/sim/workload.h"
+#include "tests/sim/world.h"
+
+namespace garam::sim {
+
+class Nemesis {
+ public:
+  Nemesis(World& world, const Options& options, Network& network, Workload& workload,
+          std::vector<std::unique_ptr<SimNode>>& nodes);
+
+  void Start();
+  // No more faults; everything that is broken is whole again, and every node is up.
+  void StopAndHeal();
+  size_t faults() const { return faults_; }
+
+ private:
+  void Next();
+  void Do(Fault fault);
+  void Cut();
+  void BreakDisk(SimNode& node);
+  void FillDisk(SimNode& node);
+  void LosePower(SimNode& node);
+  void StartSoon(SimNode& node, Duration wait);
+  SimNode& AnyNode() { return *nodes_[world_.Below(nodes_.size())]; }
+
+  World& world_;
+  const Options& options_;
+  Network& network_;
+  Workload& workload_;
+  std::vector<std::unique_ptr<SimNode>>& nodes_;
+  std::vector<Fault> classes_;
+  std::set<NodeId> lost_power_;
+  std::set<NodeId> bad_disks_;
+  bool stopped_ = false;
+  size_t faults_ = 0;
+};
+
+}  // namespace garam::sim

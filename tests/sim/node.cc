@@ -1,0 +1,186 @@
+#include "tests/sim/node.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/planes.h"
+
+namespace garam::sim {
+
+struct SimNode::Life {
+  Life(World& world) : pool(world) {}
+
+  std::vector<std::shared_ptr<SimExecutor>> executors;
+  SimPool pool;
+  std::unique_ptr<DataFolder> folder;
+  std::unique_ptr<SimControl> control;
+  std::unique_ptr<SimStreams> streams;
+  std::unique_ptr<BrokerCore> core;
+  bool ready = false;
+};
+
+SimNode::SimNode(Env env, NodeId id)
+    : env_(std::move(env)),
+      id_(id),
+      random_(env_.options.seed * 1000 + static_cast<uint64_t>(id.value())),
+      clock_(env_.world) {}
+
+SimNode::~SimNode() {
+  if (!running()) return;
+  for (auto& executor : life_->executors) executor->Drop();
+  life_->core.reset();
+}
+
+BrokerConfig SimNode::Config() const {
+  BrokerConfig config;
+  config.node_id = id_;
+  config.shards = env_.options.shards;
+  config.memory_budget_bytes = 16 << 20;
+  for (int i = 1; i <= env_.options.nodes; ++i) {
+    HostPort address{"host", static_cast<uint16_t>(19000 + i)};
+    config.voters.push_back({NodeId(i), address});
+    if (NodeId(i) == id_) config.control_address = address;
+  }
+  config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
+  config.replica_lag_time_max = Millis(1500);
+  return config;
+}
+
+void SimNode::Start() {
+  env_.world.Trace(absl::StrCat("node ", id_.value(), " starts"));
+  powered_ = true;
+  ++life_number_;
+  started_at_ = env_.world.now();
+  absl::StatusOr<std::unique_ptr<DataFolder>> folder =
+      DataFolder::Open(files_, "/data", id_, random_);
+  if (!folder.ok()) {
+    if (!fatal_expected_) env_.world.Fail(absl::StrCat("no start: ", folder.status().ToString()));
+    ended_at_ = env_.world.now();
+    return;
+  }
+  life_ = std::make_unique<Life>(env_.world);
+  life_->pool.SetLatency(env_.options.disk_latency);
+  life_->folder = *std::move(folder);
+  std::vector<Executor*> executors;
+  for (size_t i = 0; i < env_.options.shards; ++i) {
+    life_->executors.push_back(
+        std::make_shared<SimExecutor>(env_.world, clock_, [this] { env_.after_turn(*this); }));
+    executors.push_back(life_->executors.back().get());
+  }
+  PlaneEnv planes{env_.network,
+                  id_,
+                  env_.options.shards,
+                  [this](NodeId node) { return &env_.peer(node).core().events(); },
+                  [this] { return core().identity(); },
+                  [this](NodeId node) { return env_.peer(node).life(); },
+                  env_.on_send};
+  life_->control = std::make_unique<SimControl>(planes);
+  life_->streams = std::make_unique<SimStreams>(planes);
+  BrokerCore::Env core_env{
+      std::move(executors),
+      life_->pool,
+      clock_,
+      random_,
+      files_,
+      kv_,
+      *life_->folder,
+      absl::StrCat("boot-", boots_),
+      [this] { life_->ready = true; },
+      [this, number = life_number_](absl::Status reason) { OnFatal(reason, number); }};
+  life_->core = std::make_unique<BrokerCore>(Config(), std::move(core_env));
+  life_->core->Start(*life_->control, *life_->streams);
+  env_.network.Started(id_);
+}
+
+void SimNode::OnFatal(const absl::Status& reason, uint64_t life) {
+  env_.world.Trace(absl::StrCat("node ", id_.value(), " gives up: ", reason.ToString()));
+  if (!fatal_expected_) {
+    return env_.world.Fail(absl::StrCat("node ", id_.value(), " gave up: ", reason.ToString()));
+  }
+  // The process ends a bit later: nothing in the core may be destroyed from within.
+  env_.world.After(Micros(1), [this, life] {
+    if (running() && life_number_ == life) Kill();
+  });
+}
+
+void SimNode::Kill() {
+  env_.world.Trace(absl::StrCat("node ", id_.value(), " is killed"));
+  RunJobsIntoTheEnd();
+  End(false);
+  files_.KillProcess();
+  kv_.KillProcess();
+}
+
+void SimNode::LosePower() {
+  env_.world.Trace(absl::StrCat("node ", id_.value(), " loses power"));
+  RunJobsIntoTheEnd();
+  End(true);
+  files_.Crash(env_.world.random());
+  kv_.Crash(env_.world.Below(4));
+  ++boots_;
+  powered_ = false;
+}
+
+// Of the jobs that are under way, some have done their first few calls: those happen, and the
+// process ends inside them.
+void SimNode::RunJobsIntoTheEnd() {
+  for (auto& executor : life_->executors) executor->Drop();
+  for (Task& job : life_->pool.TakeJobs()) {
+    if (!env_.world.Chance(0.5)) continue;
+    auto left = std::make_shared<uint64_t>(env_.world.Below(6));
+    auto dying = [left] {
+      if (*left == 0) return true;
+      --*left;
+      return false;
+    };
+    files_.SetFaults([dying](auto, const std::string&) { return dying() ? EIO : 0; },
+                     &env_.world.random());
+    kv_.SetFaults([dying](const storage::KvBatch&, bool) { return dying() ? EIO : 0; });
+    fatal_expected_ = true;
+    std::move(job)();
+  }
+  files_.SetFaults(nullptr);
+  kv_.SetFaults(nullptr);
+  fatal_expected_ = false;
+}
+
+void SimNode::End(bool silent) {
+  for (auto& executor : life_->executors) executor->Drop();
+  life_->core.reset();
+  life_.reset();
+  ended_at_ = env_.world.now();
+  env_.network.Ended(id_, silent);
+  env_.on_ended(id_, silent);
+}
+
+void SimNode::PauseUntil(MonoTime until) {
+  for (auto& executor : life_->executors) executor->PauseUntil(until);
+}
+
+void SimNode::Deliver(size_t shard, Task task) { life_->executors[shard]->Post(std::move(task)); }
+
+void SimNode::ConnectionChanged(NodeId peer, size_t channel, bool open) {
+  Deliver(0, [this, peer, channel, open] {
+    if (channel == kControlChannel) {
+      core().events().OnControlStream(peer, open);
+    } else {
+      core().events().OnEntryStream(peer, channel - 1, open);
+    }
+  });
+}
+
+BrokerCore& SimNode::core() const { return *life_->core; }
+
+bool SimNode::ready() const { return life_ != nullptr && life_->ready; }
+
+SimPool& SimNode::pool() { return life_->pool; }
+
+void SimNode::ForEachReplica(const std::function<void(const Replica&)>& visit) const {
+  if (const Replica* metadata = core().metadata_replica()) visit(*metadata);
+  for (const auto& partition : core().partitions()) {
+    if (partition->replica().attached()) visit(partition->replica());
+  }
+}
+
+}  // namespace garam::sim

@@ -1,0 +1,74 @@
+#include "tests/sim/options.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/random.h"
+
+namespace garam::sim {
+namespace {
+
+constexpr std::array<std::string_view, kFaults> kNames = {
+    "kill",      "power-loss", "cut",       "reset", "pause",
+    "slow-disk", "disk-error", "disk-full", "clock", "topics"};
+
+template <size_t kCount>
+int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
+  return choices[random.Below(kCount)];
+}
+
+}  // namespace
+
+std::string_view NameOf(Fault fault) { return kNames[static_cast<size_t>(fault)]; }
+
+absl::StatusOr<Fault> FaultOf(std::string_view name) {
+  for (size_t i = 0; i < kFaults; ++i) {
+    if (kNames[i] == name) return static_cast<Fault>(i);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("no class of faults is called ", std::string(name)));
+}
+
+Options Options::Draw(uint64_t seed) {
+  SeededRandom random(seed * 0x9e3779b97f4a7c15ULL + 1);
+  Options options;
+  options.seed = seed;
+  options.nodes = static_cast<int>(Pick<5>(random, {3, 3, 3, 4, 5}));
+  options.shards = static_cast<size_t>(Pick<2>(random, {1, 2}));
+  options.topics = static_cast<int>(Pick<3>(random, {1, 1, 2}));
+  options.partitions = static_cast<int>(Pick<4>(random, {1, 2, 2, 4}));
+  options.unflushed = random.Below(3) == 0;
+  options.min_isr = static_cast<int>(Pick<2>(random, {1, 2}));
+  options.link_delay = Micros(Pick<4>(random, {50, 200, 1000, 8000}));
+  options.disk_latency = Micros(Pick<4>(random, {50, 200, 1000, 5000}));
+  options.produce_every = Millis(Pick<4>(random, {5, 20, 50, 200}));
+  options.idle_every = Millis(Pick<3>(random, {0, 500, 2000}));
+  options.fault_every = Millis(Pick<4>(random, {200, 500, 1500, 4000}));
+  options.value_bytes_max = static_cast<int>(Pick<3>(random, {20, 200, 2000}));
+  if (random.Below(6) == 0) {  // The smallest segments that there are, and records to fill them.
+    options.segment_bytes = 1 << 20;
+    options.value_bytes_max = 60'000;
+  }
+  for (bool& fault : options.faults) fault = random.Below(2) == 0;
+  // Most disks never fail, and a failed one leaves less to test.
+  if (random.Below(3) != 0) {
+    options.faults[static_cast<size_t>(Fault::kDiskError)] = false;
+    options.faults[static_cast<size_t>(Fault::kDiskFull)] = false;
+  }
+  return options;
+}
+
+std::string Options::ToString() const {
+  auto ms = [](Duration duration) {
+    return std::chrono::duration<double, std::milli>(duration).count();
+  };
+  std::string text = absl::StrCat(
+      nodes, " nodes, ", shards, " shards, ", topics, "x", partitions, " partitions, mode ",
+      unflushed ? "P" : "F", ", min.insync ", min_isr, ", links ", ms(link_delay), " ms, disks ",
+      ms(disk_latency), " ms, a produce every ", ms(produce_every), " ms, a fault every ",
+      ms(fault_every), " ms, for ", ms(length), " ms; faults:");
+  for (size_t i = 0; i < kFaults; ++i) {
+    if (faults[i]) absl::StrAppend(&text, " ", std::string(kNames[i]));
+  }
+  return text;
+}
+
+}  // namespace garam::sim

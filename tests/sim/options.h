@@ -1,0 +1,62 @@
+// What one run of the simulator is like. Every seed draws its own: which classes of faults there
+// are and how often, how slow the network and the disks are, how large things are (swarm testing).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/clock.h"
+
+namespace garam::sim {
+
+// Classes of faults that a run may have, or be denied when a failure is made smaller.
+enum class Fault {
+  kKill,       // Processes end and start again.
+  kPowerLoss,  // Machines lose what was not synced.
+  kCut,        // Links lose everything, one way or both.
+  kReset,      // Connections break.
+  kPause,      // Processes are stopped for a while.
+  kSlowDisk,   // Disks stall.
+  kDiskError,  // A write or a sync fails.
+  kDiskFull,
+  kClock,   // Clocks run fast or slow, and the wall clock jumps.
+  kTopics,  // Topics come and go.
+};
+inline constexpr size_t kFaults = 10;
+
+std::string_view NameOf(Fault fault);
+absl::StatusOr<Fault> FaultOf(std::string_view name);
+
+struct Options {
+  uint64_t seed = 1;
+  Duration length = std::chrono::seconds(20);  // Until everything is healed.
+
+  int nodes = 3;
+  size_t shards = 1;
+  int topics = 1;
+  int partitions = 2;      // Of each topic.
+  bool unflushed = false;  // Mode P.
+  int min_isr = 1;
+
+  Duration link_delay = Micros(100);
+  Duration disk_latency = Micros(200);
+  Duration produce_every = Millis(10);  // Each producer; there is one for each partition.
+  Duration idle_every = Millis(0);      // So often, producers rest for a while; 0: never.
+  Duration fault_every = Millis(500);
+  int value_bytes_max = 100;
+  int segment_bytes = 0;  // 0: the default.
+
+  std::array<bool, kFaults> faults{};
+
+  bool has(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
+  std::string ToString() const;
+
+  static Options Draw(uint64_t seed);
+};
+
+}  // namespace garam::sim

@@ -1,0 +1,301 @@
+#include "tests/sim/oracle.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "common/crc32c.h"
+#include "common/record_batch.h"
+#include "storage/hard_state_store.h"
+
+namespace garam::sim {
+
+uint64_t ValueIn(std::string_view batch) {
+  // The producers write "value=<number>#" before whatever else they write.
+  constexpr std::string_view kMark = "value=";
+  const std::string_view records = RecordBatchView(batch.data()).records();
+  const size_t mark = records.find(kMark);
+  if (mark == std::string_view::npos) return 0;
+  return std::strtoull(std::string(records.substr(mark + kMark.size(), 20)).c_str(), nullptr, 10);
+}
+
+Oracle::Entry Oracle::Describe(const LogEntry& entry) {
+  Entry described;
+  described.term = entry.term;
+  described.kind = entry.kind;
+  described.hash = Crc32c(entry.bytes.view());
+  if (entry.kind == EntryKind::kBatch) {
+    const RecordBatchView batch(entry.bytes.data());
+    described.base_offset = batch.base_offset();
+    described.next_offset = batch.next_offset();
+    described.value = ValueIn(entry.bytes.view());
+  }
+  return described;
+}
+
+void Oracle::Fail(NodeId node, GroupId group, const std::string& what) {
+  world_.Fail(absl::StrCat("node ", node.value(), ", group ", group.value(), ": ", what));
+}
+
+void Oracle::Check(NodeId node, const Replica& replica) {
+  const raft::Core& core = replica.core();
+  const GroupId group = replica.group();
+  View& view = views_[{node, group}];
+  if (view.fresh) CheckRestart(node, group, core, view);
+  if (core.commit_index() > core.last_index() || core.durable_index() > core.written_index() ||
+      core.written_index() > core.last_index()) {
+    Fail(node, group, "commit, durable, written and last index are out of order");
+  }
+  if (core.term() < view.term) Fail(node, group, "the term has gone back");
+  view.term = core.term();
+  CheckLog(node, group, core, view);
+  view.durable = core.durable_index();
+  view.written = core.written_index();
+  CheckCommit(node, group, core, view);
+  CheckRole(node, group, core, view);
+}
+
+// A node comes back with what it had promised.
+void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view) {
+  view.fresh = false;
+  if (core.term() < view.term_promised) Fail(node, group, "a promised term is forgotten");
+  const LogIndex kept = view.after_power ? view.durable : view.written;
+  const bool lossless = !view.after_power || durable_counts(group);
+  if (lossless && core.last_index() < kept) {
+    Fail(node, group,
+         absl::StrCat("the log ends at ", core.last_index().value(), " after a restart, ",
+                      kept.value(), " was there"));
+  }
+  for (LogIndex i(1); i <= std::min(kept, core.last_index()) && lossless; i = i + 1) {
+    if (core.terms().TermAt(i) != view.terms[static_cast<size_t>(i.value() - 1)]) {
+      Fail(node, group, absl::StrCat("entry ", i.value(), " has another term after a restart"));
+    }
+  }
+  view.terms.clear();
+  for (LogIndex i(1); i <= core.last_index(); i = i + 1)
+    view.terms.push_back(core.terms().TermAt(i));
+  view.commit = core.commit_index();
+  view.term = core.term();
+  view.role = raft::Role::kFollower;
+  view.after_power = false;
+}
+
+// Log matching: the same index and term is the same entry, on whatever node.
+void Oracle::CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view) {
+  const LogIndex last = core.last_index();
+  if (last < view.commit) Fail(node, group, "truncated below the commit index");
+  if (last < view.last()) view.terms.resize(static_cast<size_t>(last.value()));
+  Truth& truth = truth_[group];
+  // From the end: what is below an entry of a term that was there before has not changed.
+  std::vector<std::pair<LogIndex, Term>> changed;
+  for (LogIndex i = last; i > view.commit; i = i - 1) {
+    const Term term = core.terms().TermAt(i);
+    if (i <= view.last() && view.terms[static_cast<size_t>(i.value() - 1)] == term) break;
+    changed.emplace_back(i, term);
+  }
+  if (changed.empty()) return;
+  view.terms.resize(static_cast<size_t>(last.value()));
+  for (const auto& [index, term] : changed) {
+    view.terms[static_cast<size_t>(index.value() - 1)] = term;
+    if (!core.tail().Has(index)) continue;
+    const Entry entry = Describe(core.tail().At(index));
+    auto [found, added] = truth.seen.try_emplace(Key(index, term), entry);
+    if (!added && found->second.hash != entry.hash) {
+      Fail(node, group,
+           absl::StrCat("entry ", index.value(), " of term ", term.value(),
+                        " differs from another node's"));
+    }
+  }
+}
+
+// State machine safety: nobody commits two different entries at one index.
+void Oracle::CheckCommit(NodeId node, GroupId group, const raft::Core& core, View& view) {
+  const LogIndex commit = core.commit_index();
+  if (commit < view.commit) Fail(node, group, "the commit index has gone back");
+  Truth& truth = truth_[group];
+  for (LogIndex i = view.commit + 1; i <= commit; i = i + 1) {
+    if (i > frontier(group)) {
+      Commit(node, group, core, i);
+    } else if (truth.committed[static_cast<size_t>(i.value() - 1)].term != core.terms().TermAt(i)) {
+      Fail(node, group, absl::StrCat("commits another entry at ", i.value()));
+    }
+    if (world_.failed()) return;
+  }
+  view.commit = commit;
+}
+
+void Oracle::Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index) {
+  Truth& truth = truth_[group];
+  const Term term = core.terms().TermAt(index);
+  auto seen = truth.seen.find(Key(index, term));
+  if (seen == truth.seen.end()) {
+    return Fail(node, group, absl::StrCat("commits entry ", index.value(), " that nobody wrote"));
+  }
+  const Entry& entry = seen->second;
+  if (entry.kind == EntryKind::kBatch) {
+    if (entry.base_offset != truth.end_offset) {
+      return Fail(node, group,
+                  absl::StrCat("offset ", entry.base_offset.value(), " follows ",
+                               truth.end_offset.value()));
+    }
+    truth.index_of[entry.base_offset] = truth.committed.size();
+    truth.end_offset = entry.next_offset;
+  }
+  truth.committed.push_back(entry);
+  ++committed_entries_;
+  CheckQuorum(node, group, core, index, term);
+}
+
+bool Oracle::Has(NodeId node, GroupId group, LogIndex index, Term term) const {
+  auto found = views_.find({node, group});
+  if (found == views_.end()) return false;
+  const View& view = found->second;
+  const LogIndex end = durable_counts(group) ? view.durable : view.written;
+  return index <= end && index <= view.last() &&
+         view.terms[static_cast<size_t>(index.value() - 1)] == term;
+}
+
+// At its first commit an entry is on the disks of a quorum, those of dead nodes included.
+void Oracle::CheckQuorum(NodeId node, GroupId group, const raft::Core& core, LogIndex index,
+                         Term term) {
+  if (!durable_counts(group) && !lost_power_.empty()) return;  // What they had is gone.
+  const LogIndex quorum = core.configuration().QuorumIndex(
+      [&](NodeId member) { return Has(member, group, index, term) ? index : LogIndex(0); });
+  if (quorum < index) {
+    Fail(node, group,
+         absl::StrCat("entry ", index.value(), " of term ", term.value(),
+                      " is committed, and not on a quorum of disks"));
+  }
+}
+
+// Election safety and leader completeness.
+void Oracle::CheckRole(NodeId node, GroupId group, const raft::Core& core, View& view) {
+  const raft::Role before = std::exchange(view.role, core.role());
+  if (core.role() != raft::Role::kLeader) return;
+  Truth& truth = truth_[group];
+  auto [leader, added] = truth.leaders.try_emplace(core.term(), node);
+  if (leader->second != node) {
+    return Fail(node, group,
+                absl::StrCat("term ", core.term().value(), " has two leaders, ",
+                             leader->second.value(), " is the other"));
+  }
+  if (before == raft::Role::kLeader && !added) return;
+  world_.Trace(absl::StrCat("node ", node.value(), " leads group ", group.value(), " in term ",
+                            core.term().value()));
+  if (may_lose(group)) return;
+  for (size_t i = 0; i < truth.committed.size(); ++i) {
+    const LogIndex index(static_cast<int64_t>(i) + 1);
+    if (index > core.last_index() || core.terms().TermAt(index) != truth.committed[i].term) {
+      return Fail(node, group,
+                  absl::StrCat("leads term ", core.term().value(), " without the committed entry ",
+                               index.value()));
+    }
+  }
+}
+
+void Oracle::OnVote(NodeId voter, GroupId group, Term term, NodeId candidate) {
+  auto [vote, added] =
+      truth_[group].votes.try_emplace({voter, term}, std::pair(candidate, Incarnation(0)));
+  if (vote->second.first != candidate) {
+    Fail(voter, group, absl::StrCat("votes twice in term ", term.value()));
+  }
+}
+
+void Oracle::OnSend(NodeId node, const GroupMessage& message, storage::KvStore& kv) {
+  Term term;
+  bool promises = true;
+  if (const auto* request = std::get_if<raft::VoteRequest>(&message.message)) {
+    term = request->term;
+    promises = !request->pre;
+    if (promises) OnVote(node, message.group, term, node);
+  } else if (const auto* reply = std::get_if<raft::VoteReply>(&message.message)) {
+    term = reply->term;
+    promises = !reply->pre;
+  } else {
+    term = std::visit([](const auto& body) { return body.term; }, message.message);
+  }
+  if (!promises) return;
+  View& view = views_[{node, message.group}];
+  view.term_promised = std::max(view.term_promised, term);
+  Term& stored = stored_[{node, message.group}];
+  if (term <= stored) return;
+  absl::StatusOr<std::optional<HardState>> state = storage::HardStateStore(kv).Load(message.group);
+  if (state.ok() && state->has_value()) stored = (*state)->term;
+  if (term > stored) {
+    Fail(node, message.group,
+         absl::StrCat("a message of term ", term.value(), " leaves, ", stored.value(),
+                      " is on the disk"));
+  }
+}
+
+void Oracle::OnEnded(NodeId node, bool power) {
+  if (power) lost_power_.insert(node);
+  for (auto view = views_.lower_bound({node, GroupId(0)});
+       view != views_.end() && view->first.first == node; ++view) {
+    view->second.fresh = true;
+    view->second.role = raft::Role::kFollower;
+    if (!power) continue;
+    view->second.after_power = true;
+    view->second.written = view->second.durable;
+  }
+}
+
+void Oracle::OnAcked(GroupId group, Offset offset, uint64_t value, int min_isr) {
+  Truth& truth = truth_[group];
+  auto found = truth.index_of.find(offset);
+  if (found == truth.index_of.end() || truth.committed[found->second].value != value) {
+    return world_.Fail(absl::StrCat(
+        "group ", group.value(), ": value ", value, " is acknowledged at offset ", offset.value(),
+        ", and not committed there; committed is up to ", truth.end_offset.value()));
+  }
+  truth.acked[offset] = value;
+  if (!durable_counts(group) && !lost_power_.empty()) return;
+  int have = 0;
+  const LogIndex index(static_cast<int64_t>(found->second) + 1);
+  for (int i = 1; i <= options_.nodes; ++i) {
+    if (Has(NodeId(i), group, index, truth.committed[found->second].term)) ++have;
+  }
+  if (have < min_isr) {
+    world_.Fail(absl::StrCat("group ", group.value(), ": offset ", offset.value(),
+                             " is acknowledged and on ", have, " disks only"));
+  }
+}
+
+void Oracle::OnRead(GroupId group, Offset offset, uint64_t value, Offset high_watermark) {
+  Truth& truth = truth_[group];
+  if (high_watermark > truth.end_offset || offset >= truth.end_offset) {
+    return world_.Fail(absl::StrCat("group ", group.value(), ": a read shows offset ",
+                                    offset.value(), " and high watermark ", high_watermark.value(),
+                                    ", committed is up to ", truth.end_offset.value()));
+  }
+  auto found = truth.index_of.find(offset);
+  if (found == truth.index_of.end() || truth.committed[found->second].value != value) {
+    world_.Fail(absl::StrCat("group ", group.value(), ": offset ", offset.value(),
+                             " is read with value ", value, ", another one was committed"));
+  }
+}
+
+LogIndex Oracle::frontier(GroupId group) const {
+  auto found = truth_.find(group);
+  if (found == truth_.end()) return LogIndex(0);
+  return LogIndex(static_cast<int64_t>(found->second.committed.size()));
+}
+
+Offset Oracle::end_offset(GroupId group) const {
+  auto found = truth_.find(group);
+  return found == truth_.end() ? Offset(0) : found->second.end_offset;
+}
+
+bool Oracle::Settled(NodeId node, GroupId group) const {
+  auto found = views_.find({node, group});
+  if (found == views_.end() || found->second.fresh) return false;
+  const View& view = found->second;
+  return view.commit == frontier(group) && view.last() == view.commit &&
+         view.durable <= view.last();
+}
+
+bool Oracle::may_lose(GroupId group) const {
+  return !durable_counts(group) && 2 * static_cast<int>(lost_power_.size()) >= options_.nodes;
+}
+
+}  // namespace garam::sim

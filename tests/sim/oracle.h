@@ -1,0 +1,127 @@
+// What must hold whatever happens, checked after every turn of every node and at every message: the
+// safety of Raft (one leader a term, log matching, leader completeness, state machine safety,
+// durability on a quorum, promises kept over restarts) and of Kafka's view of it (dense offsets,
+// records that never change, acknowledgements that are kept).
+//
+// It sees all nodes at once, which no node can. It believes what a node's core says of its log, and
+// holds the node to it at the next start.
+//
+// Threads: the world's one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "broker/peers.h"
+#include "broker/replica.h"
+#include "common/ids.h"
+#include "raft/core.h"
+#include "storage/kv_store.h"
+#include "tests/sim/world.h"
+
+namespace garam::sim {
+
+class Oracle {
+ public:
+  struct Options {
+    int nodes = 3;
+    bool unflushed = false;  // Partitions are in mode P.
+  };
+
+  Oracle(World& world, Options options) : world_(world), options_(options) {}
+
+  // After a turn of `node`, for each of its open replicas.
+  void Check(NodeId node, const Replica& replica);
+  // A message of `node` leaves; `kv` is its store.
+  void OnSend(NodeId node, const GroupMessage& message, storage::KvStore& kv);
+  // The process of `node` has ended; `power`: and so has its machine.
+  void OnEnded(NodeId node, bool power);
+
+  // A produce was acknowledged: its record has this offset for ever.
+  void OnAcked(GroupId group, Offset offset, uint64_t value, int min_isr);
+  // A record that was served.
+  void OnRead(GroupId group, Offset offset, uint64_t value, Offset high_watermark);
+
+  // The committed log of a group, as far as any node has said so.
+  LogIndex frontier(GroupId group) const;
+  Offset end_offset(GroupId group) const;
+  // By offset, and whether each was acknowledged.
+  const std::map<Offset, uint64_t>& acked(GroupId group) { return truth_[group].acked; }
+  size_t committed_entries() const { return committed_entries_; }
+
+  // Every open replica of `group` has all that is committed and nothing else.
+  bool Settled(NodeId node, GroupId group) const;
+  // More machines have lost power than mode P promises to survive: what was acknowledged may go.
+  bool may_lose(GroupId group) const;
+
+ private:
+  struct Entry {
+    Term term;
+    uint32_t hash = 0;
+    EntryKind kind = EntryKind::kNoop;
+    Offset base_offset;
+    Offset next_offset;
+    uint64_t value = 0;
+  };
+  // What one node has of one group, also while it is down.
+  struct View {
+    std::vector<Term> terms;  // By index, from 1.
+    LogIndex durable;
+    LogIndex written;
+    LogIndex commit;
+    Term term;
+    raft::Role role = raft::Role::kFollower;
+    bool fresh = true;  // Not seen since its process started.
+    bool after_power = false;
+    Term term_promised;  // The highest that left in a message.
+    LogIndex last() const { return LogIndex(static_cast<int64_t>(terms.size())); }
+  };
+  struct Truth {
+    std::vector<Entry> committed;  // By index, from 1.
+    std::map<Term, NodeId> leaders;
+    std::map<std::pair<NodeId, Term>, std::pair<NodeId, Incarnation>> votes;
+    std::unordered_map<uint64_t, Entry> seen;  // By index and term.
+    std::map<Offset, uint64_t> acked;
+    std::map<Offset, size_t> index_of;  // Into `committed`, by base offset.
+    Offset end_offset;
+  };
+
+  static uint64_t Key(LogIndex index, Term term) {
+    return (static_cast<uint64_t>(index.value()) << 32) | static_cast<uint32_t>(term.value());
+  }
+  static Entry Describe(const LogEntry& entry);
+
+  void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
+  void CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view);
+  void CheckCommit(NodeId node, GroupId group, const raft::Core& core, View& view);
+  void CheckRole(NodeId node, GroupId group, const raft::Core& core, View& view);
+  void Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
+  bool Has(NodeId node, GroupId group, LogIndex index, Term term) const;
+  void CheckQuorum(NodeId node, GroupId group, const raft::Core& core, LogIndex index, Term term);
+  void OnVote(NodeId voter, GroupId group, Term term, NodeId candidate);
+  void Fail(NodeId node, GroupId group, const std::string& what);
+  bool durable_counts(GroupId group) const {
+    return group == kMetadataGroup || !options_.unflushed;
+  }
+
+  World& world_;
+  const Options options_;
+  std::map<GroupId, Truth> truth_;
+  std::map<std::pair<NodeId, GroupId>, View> views_;
+  std::map<std::pair<NodeId, GroupId>, Term> stored_;  // Terms that are known to be durable.
+  std::set<NodeId> lost_power_;
+  size_t committed_entries_ = 0;
+};
+
+// The number that a producer put into its record; nothing in a batch of somebody else.
+uint64_t ValueIn(std::string_view batch);
+
+}  // namespace garam::sim

@@ -1,0 +1,164 @@
+#include "tests/sim/simulation.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/nemesis.h"
+#include "tests/sim/network.h"
+#include "tests/sim/node.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/workload.h"
+#include "tests/sim/world.h"
+
+namespace garam::sim {
+namespace {
+
+constexpr Duration kSettleMax = std::chrono::seconds(15);
+constexpr Duration kLook = Millis(20);
+
+class Simulation {
+ public:
+  Simulation(const Options& options, bool trace)
+      : options_(options),
+        world_(options.seed),
+        network_(world_, options.link_delay, 1 + options.shards),
+        oracle_(world_, {options.nodes, options.unflushed}),
+        workload_(world_, options_, oracle_, nodes_),
+        nemesis_(world_, options_, network_, workload_, nodes_) {
+    world_.SetTracing(trace);
+    for (int i = 1; i <= options.nodes; ++i) AddNode(NodeId(i));
+  }
+
+  Outcome Run() {
+    world_.Trace(options_.ToString());
+    for (const auto& node : nodes_) {
+      world_.After(world_.Between(Millis(0), Millis(50)), [&node] {
+        if (!node->running()) node->Start();
+      });
+    }
+    nemesis_.Start();
+    workload_.Start();
+    const MonoTime end = world_.now() + options_.length;
+    while (world_.RunNext(end)) {
+    }
+    Settle();
+    return {world_.failure(),  world_.now_us() / 1000,      world_.trace_hash(),
+            world_.events(),   oracle_.committed_entries(), workload_.acknowledged(),
+            workload_.reads(), nemesis_.faults(),           healed_ms_};
+  }
+
+ private:
+  void AddNode(NodeId id) {
+    SimNode::Env env{world_,
+                     network_,
+                     options_,
+                     [this](NodeId node) -> SimNode& { return At(node); },
+                     [this](SimNode& node) { AfterTurn(node); },
+                     [this](NodeId node, bool power) { oracle_.OnEnded(node, power); },
+                     [this](NodeId from, const GroupMessage& message) { OnSend(from, message); }};
+    nodes_.push_back(std::make_unique<SimNode>(std::move(env), id));
+    network_.Add(id, *nodes_.back());
+  }
+
+  SimNode& At(NodeId node) { return *nodes_[static_cast<size_t>(node.value() - 1)]; }
+
+  void AfterTurn(SimNode& node) {
+    world_.Note(static_cast<uint64_t>(world_.now_us()));
+    world_.Note(static_cast<uint64_t>(node.id().value()));
+    if (!node.running()) return;
+    node.ForEachReplica([&](const Replica& replica) {
+      if (!world_.failed()) oracle_.Check(node.id(), replica);
+    });
+  }
+
+  void OnSend(NodeId from, const GroupMessage& message) {
+    world_.Note(message.group.value() * 8 + message.message.index());
+    oracle_.OnSend(from, message, At(from).kv());
+  }
+
+  // Runs until `condition` holds, looking now and then; a violation named `what` when it does not.
+  template <class Condition>
+  void Await(const char* what, Condition condition) {
+    const MonoTime end = world_.now() + kSettleMax;
+    while (!condition() && !world_.failed()) {
+      const MonoTime look = world_.now() + kLook;
+      if (look > end) return world_.Fail(absl::StrCat(what, " does not come about; ", missing_));
+      while (world_.RunNext(look)) {
+      }
+    }
+  }
+
+  void Settle() {
+    if (world_.failed()) return;
+    const MonoTime healed = world_.now();
+    workload_.Stop();
+    nemesis_.StopAndHeal();
+    Await("a cluster with all its replicas equal", [this] { return Settled(); });
+    healed_ms_ = std::chrono::duration_cast<Millis>(world_.now() - healed).count();
+    size_t written = 0;
+    size_t read = 0;
+    std::vector<bool> done(workload_.targets().size());
+    Await("a produce to every partition", [&] {
+      missing_ = absl::StrCat(written, " are done");
+      for (size_t i = 0; i < done.size(); ++i) {
+        if (done[i]) continue;
+        done[i] = true;
+        workload_.ProduceOnce(workload_.targets()[i], [&written] { ++written; });
+      }
+      return written == workload_.targets().size();
+    });
+    if (world_.failed()) return;
+    for (const Workload::Target& target : workload_.targets()) {
+      workload_.ReadAll(target, Offset(0), [&read] { ++read; });
+    }
+    Await("a read of every partition", [&] { return read == workload_.targets().size(); });
+  }
+
+  bool Missing(std::string what) {
+    missing_ = std::move(what);
+    return false;
+  }
+
+  bool Settled() {
+    for (const auto& node : nodes_) {
+      if (!node->ready())
+        return Missing(absl::StrCat("node ", node->id().value(), " is not ready"));
+    }
+    for (const Workload::Target& target : workload_.targets()) {
+      const std::string name = absl::StrCat(target.topic, "-", target.partition);
+      auto leader = workload_.LeaderOf(target);
+      if (leader == nullptr) return Missing(name + " has no leader");
+      for (const auto& node : nodes_) {
+        auto topic = node->core().image()->FindTopic(target.topic);
+        if (topic == nullptr) return Missing(name + " is not known everywhere");
+        const PartitionState state = node->core().StateOf(*topic, target.partition);
+        if (state.leader == kNoNode) return Missing(name + ": not everybody knows the leader");
+        if (state.isr.size() != state.replicas.size())
+          return Missing(name + ": the ISR is not full");
+        auto here = node->core().Find(target.topic, target.partition);
+        if (here.ok() && !oracle_.Settled(node->id(), leader->group())) {
+          return Missing(absl::StrCat(name, " is behind on node ", node->id().value()));
+        }
+      }
+    }
+    return true;
+  }
+
+  Options options_;
+  World world_;
+  Network network_;
+  Oracle oracle_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  Workload workload_;
+  Nemesis nemesis_;
+  std::string missing_;
+  int64_t healed_ms_ = 0;
+};
+
+}  // namespace
+
+Outcome Run(const Options& options, bool trace) { return Simulation(options, trace).Run(); }
+
+}  // namespace garam::sim

@@ -1,0 +1,246 @@
+#include "tests/sim/workload.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/record_batch.h"
+#include "tests/unit/broker/batch_builder.h"
+
+namespace garam::sim {
+namespace {
+
+constexpr int kOutstandingMax = 5;
+constexpr Duration kProduceTimeout = std::chrono::seconds(3);
+
+}  // namespace
+
+void Workload::Start() {
+  for (int topic = 0; topic < options_.topics; ++topic) {
+    const std::string name = absl::StrCat("t", topic);
+    EnsureTopic(name, options_.partitions);
+    for (int32_t partition = 0; partition < options_.partitions; ++partition) {
+      targets_.push_back({name, partition});
+      outstanding_.push_back(0);
+      KeepProducing(targets_.size() - 1);
+      KeepReading(targets_.size() - 1);
+    }
+  }
+  if (options_.idle_every > Duration(0)) {
+    auto rest = std::make_shared<std::function<void()>>();
+    *rest = [this, rest] {
+      if (stopped_) return;
+      resting_ = !resting_;
+      world_.After(world_.Around(options_.idle_every), *rest);
+    };
+    world_.After(options_.idle_every, *rest);
+  }
+}
+
+SimNode* Workload::AnyNode(bool ready) {
+  std::vector<SimNode*> found;
+  for (const auto& node : nodes_) {
+    if (node->running() && (!ready || node->ready())) found.push_back(node.get());
+  }
+  return found.empty() ? nullptr : found[world_.Below(found.size())];
+}
+
+// Until some broker knows the topic: a request may be lost on its way, or its answer.
+void Workload::EnsureTopic(const std::string& name, int partitions) {
+  SimNode* node = AnyNode(/*ready=*/true);
+  if (node != nullptr) {
+    if (node->core().image()->FindTopic(name) != nullptr) return;
+    CreateTopic(name, partitions);
+  }
+  world_.After(Millis(100), [this, name, partitions] { EnsureTopic(name, partitions); });
+}
+
+void Workload::CreateTopic(const std::string& name, int partitions) {
+  SimNode* node = AnyNode(/*ready=*/true);
+  if (node == nullptr) return;
+  TopicSpec spec;
+  spec.name = name;
+  spec.num_partitions = partitions;
+  if (options_.unflushed) {
+    spec.configs.push_back({"flush.messages", "9223372036854775807"});
+    spec.configs.push_back({"flush.ms", "300"});
+  }
+  spec.configs.push_back({"min.insync.replicas", absl::StrCat(options_.min_isr)});
+  if (options_.segment_bytes > 0) {
+    spec.configs.push_back({"segment.bytes", absl::StrCat(options_.segment_bytes)});
+  }
+  node->Deliver(0, [this, node, spec] {
+    node->core().CreateTopics(
+        {spec}, false, node->clock().Mono() + std::chrono::seconds(2), 0,
+        [this, name = spec.name](const auto& results) {
+          const absl::Status status = results.front().status();
+          world_.Trace(absl::StrCat("create ", name, ": ", status.ToString()));
+        });
+  });
+}
+
+void Workload::ChangeTopics() {
+  if (extra_topics_.empty() || world_.Chance(0.5)) {
+    const std::string name = absl::StrCat("extra", ++extra_number_);
+    extra_topics_.insert(name);
+    return CreateTopic(name, 2);
+  }
+  SimNode* node = AnyNode(/*ready=*/true);
+  if (node == nullptr) return;
+  const std::string name = *extra_topics_.begin();
+  auto topic = node->core().image()->FindTopic(name);
+  extra_topics_.erase(name);
+  if (topic == nullptr) return;
+  node->Deliver(0, [node, id = topic->id] {
+    node->core().DeleteTopics({id}, node->clock().Mono() + std::chrono::seconds(2), 0, [](auto) {});
+  });
+}
+
+SimNode* Workload::BelievedLeader(const Target& target) {
+  SimNode* node = AnyNode();
+  if (node == nullptr) return nullptr;
+  auto topic = node->core().image()->FindTopic(target.topic);
+  if (topic == nullptr) return nullptr;
+  const NodeId leader = node->core().StateOf(*topic, target.partition).leader;
+  if (leader == kNoNode) return nullptr;
+  SimNode* believed = nodes_[static_cast<size_t>(leader.value() - 1)].get();
+  return believed->running() ? believed : nullptr;
+}
+
+std::shared_ptr<DataPartition> Workload::LeaderOf(const Target& target, SimNode** leader) const {
+  std::shared_ptr<DataPartition> found;
+  for (const auto& node : nodes_) {
+    if (!node->running()) continue;
+    auto partition = node->core().Find(target.topic, target.partition);
+    if (!partition.ok()) continue;
+    auto data = std::dynamic_pointer_cast<DataPartition>(*partition);
+    if (data == nullptr || !data->confirmed()) continue;
+    if (found != nullptr) return nullptr;  // One of the two does not know yet.
+    found = data;
+    if (leader != nullptr) *leader = node.get();
+  }
+  return found;
+}
+
+void Workload::OnPartition(SimNode& node, const Target& target,
+                           std::function<void(SimNode&, std::shared_ptr<Partition>)> task) {
+  const Duration way = Micros(10) + world_.Around(options_.link_delay);
+  world_.After(way, [this, &node, life = node.life(), target, task = std::move(task)] {
+    if (!node.running() || node.life() != life) return;
+    absl::StatusOr<std::shared_ptr<Partition>> partition =
+        node.core().Find(target.topic, target.partition);
+    if (!partition.ok()) return;
+    node.Deliver((*partition)->shard(),
+                 [&node, partition = *partition, task] { task(node, partition); });
+  });
+}
+
+void Workload::SendProduce(SimNode& node, const Target& target, Acks acks,
+                           std::function<void(bool)> done) {
+  const uint64_t value = ++last_value_;
+  const size_t padding = world_.Below(static_cast<uint64_t>(options_.value_bytes_max) + 1);
+  OnPartition(node, target,
+              [this, value, padding, acks, done = std::move(done)](
+                  SimNode& at, const std::shared_ptr<Partition>& partition) {
+                BatchBuilder builder;
+                builder.records = {
+                    TestRecord{absl::StrCat("value=", value, "#", std::string(padding, 'x'))}};
+                for (uint64_t more = value % 4; more > 0; --more)
+                  builder.records.push_back(TestRecord{"more"});
+                const GroupId group = partition->group();
+                partition->Produce(
+                    builder.Build(), acks, at.clock().Mono() + kProduceTimeout,
+                    [this, value, group, acks, done](absl::StatusOr<ProduceResult> result) {
+                      const bool ok = result.ok();
+                      const Offset offset = ok ? result->base_offset : Offset(-1);
+                      world_.After(Micros(10), [this, value, group, acks, ok, offset, done] {
+                        if (ok && acks == Acks::kAll) {
+                          ++acknowledged_;
+                          oracle_.OnAcked(group, offset, value, options_.min_isr);
+                        }
+                        done(ok);
+                      });
+                    });
+              });
+}
+
+void Workload::KeepProducing(size_t number) {
+  if (stopped_) return;
+  world_.After(world_.Around(options_.produce_every) + Micros(100),
+               [this, number] { KeepProducing(number); });
+  if (resting_ || outstanding_[number] >= kOutstandingMax) return;
+  SimNode* node = BelievedLeader(targets_[number]);
+  if (node == nullptr) return;
+  ++outstanding_[number];
+  // Whether or not an answer comes, this one is over after the client's own timeout.
+  auto over = std::make_shared<bool>(false);
+  auto end = [this, number, over] {
+    if (!std::exchange(*over, true)) --outstanding_[number];
+  };
+  world_.After(kProduceTimeout, end);
+  SendProduce(*node, targets_[number], world_.Chance(0.9) ? Acks::kAll : Acks::kLeader,
+              [end](bool) { end(); });
+}
+
+void Workload::ProduceOnce(const Target& target, std::function<void()> done) {
+  SimNode* leader = nullptr;
+  if (LeaderOf(target, &leader) == nullptr) return;
+  SendProduce(*leader, target, Acks::kAll, [done = std::move(done)](bool ok) {
+    if (ok) done();
+  });
+}
+
+void Workload::KeepReading(size_t number) {
+  if (stopped_) return;
+  world_.After(world_.Around(options_.produce_every * 4) + Micros(100),
+               [this, number] { KeepReading(number); });
+  const Target& target = targets_[number];
+  SimNode* node = BelievedLeader(target);
+  if (node == nullptr) return;
+  OnPartition(*node, target, [this](SimNode&, const std::shared_ptr<Partition>& partition) {
+    const GroupId group = partition->group();
+    const auto end = static_cast<uint64_t>(oracle_.end_offset(group).value());
+    ReadSpec spec;
+    // Mostly at the end, as consumers do.
+    spec.from = Offset(static_cast<int64_t>(
+        end < 10 || world_.Chance(0.2) ? world_.Below(end + 1) : end - world_.Below(10)));
+    spec.bytes_max = 1000;
+    partition->Read(spec, [this, group](absl::StatusOr<ReadResult> result) {
+      if (!result.ok()) return;
+      world_.After(Micros(10), [this, group, read = *std::move(result)] {
+        for (const Bytes& batch : read.batches) {
+          ++reads_;
+          oracle_.OnRead(group, RecordBatchView(batch.data()).base_offset(), ValueIn(batch.view()),
+                         read.high_watermark);
+        }
+      });
+    });
+  });
+}
+
+void Workload::ReadAll(const Target& target, Offset from, std::function<void()> done) {
+  SimNode* leader = nullptr;
+  if (LeaderOf(target, &leader) == nullptr) return;
+  OnPartition(*leader, target, [this, target, from, done](SimNode&, const auto& partition) {
+    ReadSpec spec;
+    spec.from = from;
+    spec.bytes_max = 100'000;
+    partition->Read(spec, [this, target, from, done,
+                           group = partition->group()](absl::StatusOr<ReadResult> result) {
+      if (!result.ok()) return world_.Fail("cannot read: " + result.status().ToString());
+      world_.After(Micros(10), [this, target, from, done, group, read = *std::move(result)] {
+        Offset next = from;
+        for (const Bytes& bytes : read.batches) {
+          const RecordBatchView batch(bytes.data());
+          if (batch.base_offset() != next) world_.Fail("a read skips records");
+          next = batch.next_offset();
+          oracle_.OnRead(group, batch.base_offset(), ValueIn(bytes.view()), read.high_watermark);
+        }
+        if (next >= oracle_.end_offset(group)) return done();
+        if (next == from) return world_.Fail("a read comes back empty below the high watermark");
+        ReadAll(target, next, done);
+      });
+    });
+  });
+}
+
+}  // namespace garam::sim

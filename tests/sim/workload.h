@@ -1,0 +1,80 @@
+// The clients of a simulated cluster: they create topics, and produce to and read from each
+// partition through whichever broker some broker names as its leader.
+//
+// Threads: the world's one.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/sim/node.h"
+#include "tests/sim/options.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/world.h"
+
+namespace garam::sim {
+
+class Workload {
+ public:
+  Workload(World& world, const Options& options, Oracle& oracle,
+           std::vector<std::unique_ptr<SimNode>>& nodes)
+      : world_(world), options_(options), oracle_(oracle), nodes_(nodes) {}
+
+  void Start();
+  // Nothing new begins.
+  void Stop() { stopped_ = true; }
+
+  // Creates or deletes some topic beside the fixed ones.
+  void ChangeTopics();
+
+  struct Target {
+    std::string topic;
+    int32_t partition;
+    bool operator<(const Target& other) const {
+      return std::tie(topic, partition) < std::tie(other.topic, other.partition);
+    }
+  };
+  const std::vector<Target>& targets() const { return targets_; }
+  // The partition on the node that leads it by the node's own word, confirmed; null while none.
+  std::shared_ptr<DataPartition> LeaderOf(const Target& target, SimNode** leader = nullptr) const;
+  // One produce with acks=all, once; `done` when it is acknowledged.
+  void ProduceOnce(const Target& target, std::function<void()> done);
+  // Reads the partition from its start to its end; `done` then.
+  void ReadAll(const Target& target, Offset from, std::function<void()> done);
+
+  size_t acknowledged() const { return acknowledged_; }
+  size_t reads() const { return reads_; }
+
+ private:
+  SimNode* AnyNode(bool ready = false);
+  void EnsureTopic(const std::string& name, int partitions);
+  void CreateTopic(const std::string& name, int partitions);
+  SimNode* BelievedLeader(const Target& target);
+  void KeepProducing(size_t target);
+  void KeepReading(size_t target);
+  // Runs `task` on the node's shard for the target, after the way there; nothing when the node is
+  // not the same process by then or does not know the partition.
+  void OnPartition(SimNode& node, const Target& target,
+                   std::function<void(SimNode&, std::shared_ptr<Partition>)> task);
+  void SendProduce(SimNode& node, const Target& target, Acks acks, std::function<void(bool)> done);
+
+  World& world_;
+  const Options& options_;
+  Oracle& oracle_;
+  std::vector<std::unique_ptr<SimNode>>& nodes_;
+  std::vector<Target> targets_;
+  std::set<std::string> extra_topics_;
+  std::vector<int> outstanding_;
+  bool stopped_ = false;
+  bool resting_ = false;
+  int extra_number_ = 0;
+  uint64_t last_value_ = 0;
+  size_t acknowledged_ = 0;
+  size_t reads_ = 0;
+};
+
+}  // namespace garam::sim
