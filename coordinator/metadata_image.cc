@@ -171,6 +171,7 @@ absl::Status MetadataImage::Unregister(NodeId node, Incarnation incarnation) {
                      absl::StrCat("broker ", node.value(), " is not registered"));
   }
   brokers_.erase(node);
+  std::erase_if(voters_, [node](const FormationVoter& voter) { return voter.node == node; });
   return absl::OkStatus();
 }
 

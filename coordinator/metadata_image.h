@@ -119,7 +119,7 @@ class MetadataImage {
   LogIndex applied_index() const { return applied_index_; }
   // Empty until the cluster's first command.
   const std::string& cluster_id() const { return cluster_id_; }
-  // The voters of group 0 as formed.
+  // The voters of group 0 as formed, less those that have been unregistered.
   const std::vector<FormationVoter>& voters() const { return voters_; }
   // The group id that the next partition gets; group ids are never used again (D12).
   GroupId next_group() const { return next_group_; }

@@ -220,9 +220,12 @@ absl::StatusOr<Replicas> TopicPlanner::Place(const TopicSpec& spec) {
   const auto brokers = static_cast<int32_t>(placement_.broker_count());
   int32_t replicas = spec.replication_factor;
   if (replicas == -1) {
-    // At least 1, so that a cluster without brokers gets the message below.
-    replicas =
-        defaults_.replication_factor.value_or(std::clamp(brokers, 1, kUnsetReplicationFactor));
+    // A cluster that has just formed counts those of its voters that have yet to register: a topic
+    // made in its first moments must not stay with one replica. At least 1, so that a cluster
+    // without brokers gets the message below.
+    const auto formed = static_cast<int32_t>(image_->voters().size());
+    replicas = defaults_.replication_factor.value_or(
+        std::clamp(std::max(brokers, formed), 1, kUnsetReplicationFactor));
   }
   const auto unable = [&](std::string_view why) {
     return MakeError(Errc::kInvalidReplicationFactor,

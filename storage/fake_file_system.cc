@@ -72,7 +72,7 @@ class FakeFile final : public File {
   absl::Status Check(FakeFileSystem::Call call) {
     RETURN_IF_ERROR(Alive());
     int fault = fs_.Fault(call, path_);
-    return fault == 0 ? absl::OkStatus() : IoError(fault, path_);
+    return fault == 0 ? absl::OkStatus() : FakeFileSystem::Error(fault, path_);
   }
 
   FakeFileSystem& fs_;
@@ -116,6 +116,10 @@ int FakeFileSystem::Fault(Call call, const std::string& path) {
   return faults_ ? faults_(call, path) : 0;
 }
 
+absl::Status FakeFileSystem::Error(int fault, const std::string& path) {
+  return IoError(fault == kNotMade ? EIO : fault, path);
+}
+
 void FakeFileSystem::NoteName(const std::string& path, NodePtr node) {
   if (node) {
     names_[path] = node;
@@ -142,7 +146,7 @@ absl::StatusOr<std::unique_ptr<File>> FakeFileSystem::Open(const std::string& pa
   if (!folders_seen_.contains(FolderOf(path)) && !FolderOf(path).empty()) {
     return IoError(ENOENT, path);
   }
-  if (int fault = Fault(Call::kCreate, path)) return IoError(fault, path);
+  if (int fault = Fault(Call::kCreate, path)) return Error(fault, path);
   NoteName(path, std::make_shared<Node>());
   return std::make_unique<FakeFile>(*this, names_[path], path);
 }
@@ -160,7 +164,7 @@ absl::Status FakeFileSystem::Rename(const std::string& from, const std::string& 
 absl::Status FakeFileSystem::Remove(const std::string& path) {
   std::lock_guard lock(mutex_);
   if (!names_.contains(path)) return IoError(ENOENT, path);
-  if (int fault = Fault(Call::kRemove, path)) return IoError(fault, path);
+  if (int fault = Fault(Call::kRemove, path)) return Error(fault, path);
   NoteName(path, nullptr);
   return absl::OkStatus();
 }
@@ -186,7 +190,7 @@ absl::Status FakeFileSystem::MakeDirectory(const std::string& path) {
 
 absl::Status FakeFileSystem::SyncDirectory(const std::string& asked) {
   std::lock_guard lock(mutex_);
-  if (int fault = Fault(Call::kSyncDirectory, asked)) return IoError(fault, asked);
+  if (int fault = Fault(Call::kSyncDirectory, asked)) return Error(fault, asked);
   const std::string path = asked == "/" ? FolderOf("/name") : asked;
   for (const NameChange& change : folders_[path].unsynced) {
     if (change.node) {
@@ -243,6 +247,7 @@ absl::Status FakeFileSystem::WriteNode(Node& node, const std::string& path, int6
   std::string bytes;
   for (std::string_view piece : pieces) bytes.append(piece);
   int error_number = Fault(Call::kWrite, path);
+  if (error_number == kNotMade) return Error(error_number, path);
   if (error_number != 0) {
     // What a failed write leaves is anything up to the whole.
     size_t kept = fault_random_ ? fault_random_->Below(bytes.size() + 1) : bytes.size() / 2;
@@ -266,6 +271,7 @@ absl::Status FakeFileSystem::WriteNode(Node& node, const std::string& path, int6
 
 absl::Status FakeFileSystem::SyncNode(Node& node, const std::string& path) {
   int error_number = Fault(Call::kSync, path);
+  if (error_number == kNotMade) return Error(error_number, path);
   for (const UnsyncedWrite& write : node.unsynced) {
     // After an error the kernel calls the pages clean, whatever became of them.
     if (error_number != 0 && (fault_random_ == nullptr || fault_random_->Below(2) == 0)) continue;

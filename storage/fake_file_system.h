@@ -49,7 +49,9 @@ class FakeFileSystem final : public FileSystem {
 
   // Asked before each such call with its path; the answer, when not 0, is the errno to fail with. A
   // failed kWrite leaves a torn write behind; a failed kSync makes `random` choose which of the
-  // unsynced writes reach the disk, the others never will.
+  // unsynced writes reach the disk, the others never will. kNotMade: the process has ended before
+  // this call, which does nothing and fails.
+  static constexpr int kNotMade = -1;
   using FaultPlan = std::function<int(Call call, const std::string& path)>;
   void SetFaults(FaultPlan plan, Random* random = nullptr);
   // How many bytes all files together may hold; the write that goes over it fails with ENOSPC after
@@ -91,6 +93,7 @@ class FakeFileSystem final : public FileSystem {
   static std::string FolderOf(const std::string& path);
   static void Apply(const UnsyncedWrite& write, std::string& image);
   int Fault(Call call, const std::string& path);
+  static absl::Status Error(int fault, const std::string& path);
   void NoteName(const std::string& path, NodePtr node);
   int64_t UsedBytes() const;
   void CrashFile(Node& node, Random* random);

@@ -134,8 +134,9 @@ void SimNode::RunJobsIntoTheEnd() {
       --*left;
       return false;
     };
-    files_.SetFaults([dying](auto, const std::string&) { return dying() ? EIO : 0; },
-                     &env_.world.random());
+    files_.SetFaults([dying](auto, const std::string&) {
+      return dying() ? storage::FakeFileSystem::kNotMade : 0;
+    });
     kv_.SetFaults([dying](const storage::KvBatch&, bool) { return dying() ? EIO : 0; });
     fatal_expected_ = true;
     std::move(job)();

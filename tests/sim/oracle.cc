@@ -40,6 +40,7 @@ void Oracle::Fail(NodeId node, GroupId group, const std::string& what) {
 void Oracle::Check(NodeId node, const Replica& replica) {
   const raft::Core& core = replica.core();
   const GroupId group = replica.group();
+  if (deleted_.contains(group)) return;
   View& view = views_[{node, group}];
   if (view.fresh) CheckRestart(node, group, core, view);
   if (core.commit_index() > core.last_index() || core.durable_index() > core.written_index() ||
@@ -131,7 +132,8 @@ void Oracle::Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex
   if (seen == truth.seen.end()) {
     return Fail(node, group, absl::StrCat("commits entry ", index.value(), " that nobody wrote"));
   }
-  const Entry& entry = seen->second;
+  Entry& entry = seen->second;
+  entry.committed_in = core.term();
   if (entry.kind == EntryKind::kBatch) {
     if (entry.base_offset != truth.end_offset) {
       return Fail(node, group,
@@ -185,6 +187,8 @@ void Oracle::CheckRole(NodeId node, GroupId group, const raft::Core& core, View&
   if (may_lose(group)) return;
   for (size_t i = 0; i < truth.committed.size(); ++i) {
     const LogIndex index(static_cast<int64_t>(i) + 1);
+    // One that was stopped may learn late of the votes for an older term.
+    if (truth.committed[i].committed_in > core.term()) continue;
     if (index > core.last_index() || core.terms().TermAt(index) != truth.committed[i].term) {
       return Fail(node, group,
                   absl::StrCat("leads term ", core.term().value(), " without the committed entry ",
@@ -202,6 +206,7 @@ void Oracle::OnVote(NodeId voter, GroupId group, Term term, NodeId candidate) {
 }
 
 void Oracle::OnSend(NodeId node, const GroupMessage& message, storage::KvStore& kv) {
+  if (deleted_.contains(message.group)) return;
   Term term;
   bool promises = true;
   if (const auto* request = std::get_if<raft::VoteRequest>(&message.message)) {

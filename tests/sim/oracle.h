@@ -45,6 +45,9 @@ class Oracle {
   // The process of `node` has ended; `power`: and so has its machine.
   void OnEnded(NodeId node, bool power);
 
+  // The group is deleted.
+  void Forget(GroupId group) { deleted_.insert(group); }
+
   // A produce was acknowledged: its record has this offset for ever.
   void OnAcked(GroupId group, Offset offset, uint64_t value, int min_isr);
   // A record that was served.
@@ -70,6 +73,7 @@ class Oracle {
     Offset base_offset;
     Offset next_offset;
     uint64_t value = 0;
+    Term committed_in;  // The term of the first node that said so.
   };
   // What one node has of one group, also while it is down.
   struct View {
@@ -118,6 +122,7 @@ class Oracle {
   std::map<std::pair<NodeId, GroupId>, View> views_;
   std::map<std::pair<NodeId, GroupId>, Term> stored_;  // Terms that are known to be durable.
   std::set<NodeId> lost_power_;
+  std::set<GroupId> deleted_;
   size_t committed_entries_ = 0;
 };
 

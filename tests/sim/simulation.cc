@@ -1,5 +1,7 @@
 #include "tests/sim/simulation.h"
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -68,9 +70,24 @@ class Simulation {
     world_.Note(static_cast<uint64_t>(world_.now_us()));
     world_.Note(static_cast<uint64_t>(node.id().value()));
     if (!node.running()) return;
+    std::vector<GroupId> groups;
     node.ForEachReplica([&](const Replica& replica) {
+      groups.push_back(replica.group());
       if (!world_.failed()) oracle_.Check(node.id(), replica);
     });
+    NoteGroups(node, std::move(groups));
+  }
+
+  // A group that a process had and has no more is deleted: it promises nothing any more.
+  void NoteGroups(const SimNode& node, std::vector<GroupId> groups) {
+    auto& [life, before] = groups_[node.id()];
+    if (life == node.life() && groups != before) {
+      for (GroupId group : before) {
+        if (std::find(groups.begin(), groups.end(), group) == groups.end()) oracle_.Forget(group);
+      }
+    }
+    life = node.life();
+    before = std::move(groups);
   }
 
   void OnSend(NodeId from, const GroupMessage& message) {
@@ -99,16 +116,10 @@ class Simulation {
     healed_ms_ = std::chrono::duration_cast<Millis>(world_.now() - healed).count();
     size_t written = 0;
     size_t read = 0;
-    std::vector<bool> done(workload_.targets().size());
-    Await("a produce to every partition", [&] {
-      missing_ = absl::StrCat(written, " are done");
-      for (size_t i = 0; i < done.size(); ++i) {
-        if (done[i]) continue;
-        done[i] = true;
-        workload_.ProduceOnce(workload_.targets()[i], [&written] { ++written; });
-      }
-      return written == workload_.targets().size();
-    });
+    for (const Workload::Target& target : workload_.targets()) {
+      workload_.ProduceOnce(target, [&written] { ++written; });
+    }
+    Await("a produce to every partition", [&] { return written == workload_.targets().size(); });
     if (world_.failed()) return;
     for (const Workload::Target& target : workload_.targets()) {
       workload_.ReadAll(target, Offset(0), [&read] { ++read; });
@@ -153,6 +164,7 @@ class Simulation {
   std::vector<std::unique_ptr<SimNode>> nodes_;
   Workload workload_;
   Nemesis nemesis_;
+  std::map<NodeId, std::pair<uint64_t, std::vector<GroupId>>> groups_;  // By life.
   std::string missing_;
   int64_t healed_ms_ = 0;
 };

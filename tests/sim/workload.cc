@@ -151,6 +151,7 @@ void Workload::SendProduce(SimNode& node, const Target& target, Acks acks,
                     builder.Build(), acks, at.clock().Mono() + kProduceTimeout,
                     [this, value, group, acks, done](absl::StatusOr<ProduceResult> result) {
                       const bool ok = result.ok();
+                      if (!ok) world_.Trace(absl::StrCat("produce: ", result.status().ToString()));
                       const Offset offset = ok ? result->base_offset : Offset(-1);
                       world_.After(Micros(10), [this, value, group, acks, ok, offset, done] {
                         if (ok && acks == Acks::kAll) {
@@ -182,10 +183,16 @@ void Workload::KeepProducing(size_t number) {
 }
 
 void Workload::ProduceOnce(const Target& target, std::function<void()> done) {
+  auto over = std::make_shared<bool>(false);
+  auto again = [this, target, over, done] {
+    if (!std::exchange(*over, true)) ProduceOnce(target, done);
+  };
+  world_.After(kProduceTimeout, again);
   SimNode* leader = nullptr;
-  if (LeaderOf(target, &leader) == nullptr) return;
-  SendProduce(*leader, target, Acks::kAll, [done = std::move(done)](bool ok) {
-    if (ok) done();
+  if (LeaderOf(target, &leader) == nullptr) return world_.After(Millis(100), again);
+  SendProduce(*leader, target, Acks::kAll, [this, again, over, done](bool ok) {
+    if (!ok) return world_.After(Millis(100), again);
+    if (!std::exchange(*over, true)) done();
   });
 }
 

@@ -41,7 +41,7 @@ class Workload {
   const std::vector<Target>& targets() const { return targets_; }
   // The partition on the node that leads it by the node's own word, confirmed; null while none.
   std::shared_ptr<DataPartition> LeaderOf(const Target& target, SimNode** leader = nullptr) const;
-  // One produce with acks=all, once; `done` when it is acknowledged.
+  // One produce with acks=all, tried until it is acknowledged; `done` then.
   void ProduceOnce(const Target& target, std::function<void()> done);
   // Reads the partition from its start to its end; `done` then.
   void ReadAll(const Target& target, Offset from, std::function<void()> done);

@@ -39,11 +39,15 @@ class ClusterFixture : public ::testing::Test {
     return *applied;
   }
 
-  void Form(const std::string& cluster_id = "cluster-a") {
-    Apply(FormClusterCommand({.cluster_id = cluster_id,
-                              .voters = {{.node = NodeId(1),
-                                          .incarnation = Incarnation(1001),
-                                          .control_address = "broker-1:9093"}}}));
+  void Form(const std::string& cluster_id = "cluster-a", int32_t voters = 1) {
+    FormationProposal proposal{.cluster_id = cluster_id, .voters = {}};
+    for (int32_t node = 1; node <= voters; ++node) {
+      const BrokerImage broker = BrokerOf(node);
+      proposal.voters.push_back({.node = broker.node,
+                                 .incarnation = broker.incarnation,
+                                 .control_address = broker.control_address});
+    }
+    Apply(FormClusterCommand(proposal));
   }
 
   void Register(const BrokerImage& broker) {

@@ -37,6 +37,19 @@ TEST_F(TopicPlannerTest, AnUnsetReplicationFactorIsNeverMoreThanThereAreBrokers)
   EXPECT_EQ(Plan({.name = "t"})->topic.replication_factor, 2);
 }
 
+TEST_F(TopicPlannerTest, AnUnsetReplicationFactorWaitsForTheVotersOfANewCluster) {
+  Form("cluster-a", /*voters=*/3);
+  Register(BrokerOf(1));
+  ExpectRefused({.name = "t"}, Errc::kInvalidReplicationFactor,
+                "Unable to replicate the partition 3 time(s): The target replication factor of 3 "
+                "cannot be reached because only 1 broker(s) are registered.");
+  Register(BrokerOf(2));
+  Register(BrokerOf(3));
+  EXPECT_EQ(Plan({.name = "t"})->topic.replication_factor, 3);
+  Apply(PlanUnregisterBroker(*image_, NodeId(3)));
+  EXPECT_EQ(Plan({.name = "t"})->topic.replication_factor, 2);
+}
+
 TEST_F(TopicPlannerTest, ADeadBrokerStillCountsForTheReplicationFactor) {
   StartCluster(3);
   live_.erase(NodeId(3));
