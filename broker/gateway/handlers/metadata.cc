@@ -127,8 +127,13 @@ class MetadataOperation : public std::enable_shared_from_this<MetadataOperation>
     const absl::Status& status = created->second;
     if (status.ok()) return ErrorCode::kLeaderNotAvailable;
     switch (ErrcOf(status)) {
+      case Errc::kInvalidReplicationFactor: {
+        // Brokers that have formed this cluster a moment ago are still on their way into it.
+        const std::shared_ptr<const MetadataImage> image = request_->broker().image();
+        if (image->brokers().size() < image->voters().size()) return ErrorCode::kLeaderNotAvailable;
+        return ToErrorCode(status);
+      }
       case Errc::kInvalidTopicName:
-      case Errc::kInvalidReplicationFactor:
       case Errc::kInvalidPartitions:
       case Errc::kInvalidConfig:
         return ToErrorCode(status);
