@@ -23,6 +23,7 @@
 #include "common/uuid.h"
 #include "coordinator/controller.h"
 #include "coordinator/metadata_image.h"
+#include "coordinator/reassignment.h"
 
 namespace garam {
 
@@ -68,6 +69,9 @@ class Broker {
       std::vector<TopicSpec> topics, bool validate_only, MonoTime deadline, size_t shard,
       absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) = 0;
   virtual void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
+                            absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) = 0;
+  // Where replicas are to be; done once the controller has taken it, which is before they are.
+  virtual void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                             absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) = 0;
 };
 

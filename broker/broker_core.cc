@@ -14,6 +14,7 @@
 namespace garam {
 namespace {
 
+constexpr Duration kTellAgain = Millis(500);
 constexpr Duration kRegisterTimeout = Millis(2000);
 constexpr Duration kHandOverPoll = Millis(5);
 
@@ -99,6 +100,12 @@ PartitionSet::Options BrokerCore::SetOptions() {
           config_.topic_defaults,
           [this](const LeaderState& state) { Announce(state); },
           [this](GroupId group) { leaders_.Forget(group); },
+          [this] {
+            if (!stopping_) partitions_->Reconcile(*image());
+          },
+          [this](GroupId group, LogIndex wish) {
+            env_.executors[0]->Post([this, group, wish] { TellMembers(group, wish); });
+          },
           [this](GroupId group, const absl::Status& status) {
             LogError("group {} cannot be opened: {}", group.value(), status.ToString());
             leaders_.SetFailed(self_, group, true);
@@ -224,8 +231,10 @@ void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group
   bool first = configuration.voters.front().node == self_ && log->last_index() == LogIndex(0);
   bool alone = configuration.voters.size() == 1;
   LogIndex applied = group->image()->applied_index();
-  raft::InitialState state = InitialStateOf(*log, hard_state, std::move(configuration), applied);
-  auto core = std::make_unique<raft::Core>(options, std::move(state), shard.random(), shard.now());
+  absl::StatusOr<raft::InitialState> state =
+      InitialStateOf(*log, hard_state, std::move(configuration), applied);
+  if (!state.ok()) return env_.on_fatal(state.status());
+  auto core = std::make_unique<raft::Core>(options, *std::move(state), shard.random(), shard.now());
   if (first || alone) core->Campaign(shard.now());
   {
     std::lock_guard lock(mutex_);
@@ -310,6 +319,23 @@ void BrokerCore::Register() {
                       }
                       LogInfo("waiting for a controller to register with");
                       Register();
+                    });
+}
+
+// Until the controller has heard it, or there is another wish.
+void BrokerCore::TellMembers(GroupId group, LogIndex wish) {
+  const std::shared_ptr<const MetadataImage> now = image();
+  const GroupPlace* place = now->FindGroup(group);
+  if (stopping_ || place == nullptr) return;
+  if (place->topic->partitions[static_cast<size_t>(place->partition)].wish != wish) return;
+  controller_->Call(MembersReachedRequest{group, wish}, env_.clock.Mono() + kRegisterTimeout,
+                    [this, weak = std::weak_ptr<bool>(alive_), group,
+                     wish](const absl::StatusOr<ControllerReply>& reply) {
+                      if (weak.expired() || reply.ok()) return;
+                      env_.executors[0]->PostAt(env_.clock.Mono() + kTellAgain,
+                                                [this, weak, group, wish] {
+                                                  if (!weak.expired()) TellMembers(group, wish);
+                                                });
                     });
 }
 

@@ -87,6 +87,8 @@ class BrokerCore final : public Broker {
       absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) override;
   void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
                     absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override;
+  void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
+                    absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override;
 
  private:
   NodeManager::Options NodeOptions();
@@ -116,6 +118,7 @@ class BrokerCore final : public Broker {
   void WriteSnapshot();
   void Register();
   bool Registered() const;
+  void TellMembers(GroupId group, LogIndex wish);
   BrokerImage OwnImage() const;
   void SetPeersFromImage(const MetadataImage& image);
   void MaybeReady();

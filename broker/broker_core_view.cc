@@ -32,7 +32,13 @@ PartitionState BrokerCore::StateOf(const TopicImage& topic, int32_t partition) c
   bool there = live.contains(known.leader) && !nodes_->InDoubt(known.leader);
   state.leader = there ? known.leader : kNoNode;
   state.leader_epoch = known.term;
-  for (const ReplicaImage& replica : image.replicas) {
+  std::vector<ReplicaImage> replicas = image.replicas;
+  for (const ReplicaImage& newcomer : image.target) {
+    if (std::find(replicas.begin(), replicas.end(), newcomer) == replicas.end()) {
+      replicas.push_back(newcomer);
+    }
+  }
+  for (const ReplicaImage& replica : replicas) {
     state.replicas.push_back(replica.node);
     if (!live.contains(replica.node)) state.offline.push_back(replica.node);
   }
@@ -80,6 +86,24 @@ void BrokerCore::CreateTopics(
           std::vector<absl::StatusOr<CreatedTopic>> results(
               count, reply.ok() ? absl::UnknownError("no answer") : reply.status());
           if (reply.ok()) results = std::move(std::get<CreateTopicsReply>(*reply).topics);
+          executor(shard).Post([done = std::move(done), results = std::move(results)]() mutable {
+            std::move(done)(std::move(results));
+          });
+        });
+  });
+}
+
+void BrokerCore::MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
+                              absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) {
+  env_.executors[0]->Post([this, moves = std::move(moves), deadline, shard,
+                           done = std::move(done)]() mutable {
+    size_t count = moves.size();
+    controller_->Call(
+        MoveReplicasRequest{std::move(moves)}, deadline,
+        [this, count, shard,
+         done = std::move(done)](absl::StatusOr<ControllerReply> reply) mutable {
+          std::vector<absl::Status> results(count, reply.status());
+          if (reply.ok()) results = std::move(std::get<MoveReplicasReply>(*reply).statuses);
           executor(shard).Post([done = std::move(done), results = std::move(results)]() mutable {
             std::move(done)(std::move(results));
           });

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "broker/shard.h"
+#include "common/logging.h"
+#include "common/mutation.h"
 #include "common/record_batch.h"
 #include "common/status.h"
 
@@ -18,17 +20,21 @@ constexpr size_t kCopyBytesMax = 16 * 1024;
 // A timer that comes later than this was this process's own pause.
 constexpr Duration kOwnPauseMax = Millis(200);
 
+// A newcomer that lacks so little of what is committed votes from now on: it will have it soon.
+constexpr int64_t kCaughtUpEntries = 64;
+
 }  // namespace
 
 DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
                              std::shared_ptr<const TopicConfig> config,
                              std::vector<NodeId> replicas, Duration replica_lag_max,
-                             Announce announce)
+                             Announce announce, Members members)
     : shard_(shard),
       identity_(std::move(identity)),
       config_(std::move(config)),
       replicas_(std::move(replicas)),
       announce_(std::move(announce)),
+      members_(std::move(members)),
       replica_(shard, identity_.group, *this),
       tail_(shard.batch_cache()),
       isr_(shard.self(), replica_lag_max, kOwnPauseMax) {}
@@ -202,6 +208,7 @@ void DataPartition::Expire() {
 }
 
 bool DataPartition::MinimumHas(LogIndex index) const {
+  if (Mutated(Mutation::kMinIsrIgnored)) return true;
   return isr_.CountHaving(index) >= static_cast<size_t>(config_->min_insync_replicas);
 }
 
@@ -224,7 +231,11 @@ void DataPartition::OnRole() {
   if (now_leads != leading_term_) {
     if (leading_term_ != Term(0)) EndLeadership();
     leading_term_ = now_leads;
-    if (leading()) isr_.Start(replicas_, replica_.core().last_index(), shard_.now());
+    members_told_ = false;
+    if (leading()) {
+      FollowConfiguration();
+      isr_.Start(replicas_, replica_.core().last_index(), shard_.now());
+    }
   }
   AnnounceState();
   WakeWatchers(0);
@@ -254,6 +265,7 @@ void DataPartition::OnAppended(const std::vector<LogEntry>& entries) {
     boundaries_.push_back({entry.index, end, bytes});
   }
   appended_offset_ = end;
+  if (Mutated(Mutation::kReadUncommitted)) high_watermark_ = end;
   // What has been proposed since is above.
   next_offset_ = std::max(next_offset_, end);
 }
@@ -279,9 +291,55 @@ void DataPartition::OnCommitted(LogIndex commit) {
 
 void DataPartition::OnProgress() {
   if (!leading() || !open_) return;
+  FollowConfiguration();
   FeedIsr();
   AnswerProduces();
   ProposeOffered();
+  Reconfigure();
+}
+
+void DataPartition::SetWanted(raft::WantedMembers wanted) {
+  wanted_ = std::move(wanted);
+  members_told_ = false;
+  OnProgress();
+}
+
+// A configuration is in force from the moment it is in the log.
+void DataPartition::FollowConfiguration() {
+  std::vector<NodeId> voters = replica_.core().configuration().VoterNodes();
+  if (voters.empty() || voters == replicas_) return;
+  for (NodeId node : voters) {
+    if (std::find(replicas_.begin(), replicas_.end(), node) == replicas_.end()) {
+      isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
+    }
+  }
+  replicas_ = std::move(voters);
+  isr_.SetReplicas(replicas_, shard_.now());
+}
+
+// Takes the next step towards the wanted members, if it is time for one.
+void DataPartition::Reconfigure() {
+  if (wanted_.voters.empty() || !confirmed_ || !leading()) return;
+  const raft::Core& core = replica_.core();
+  const bool committed = core.configuration_index() <= core.commit_index();
+  if (raft::IsAsWanted(core.configuration(), wanted_)) {
+    if (!committed || std::exchange(members_told_, true)) return;
+    return members_(identity_.group, LogIndex(static_cast<int64_t>(wanted_.version)));
+  }
+  std::optional<raft::Configuration> next =
+      raft::NextConfiguration(core.configuration(), committed, wanted_, [&core](NodeId node) {
+        // It must know of its place as well: whoever has no configuration cannot vote.
+        const LogIndex match = core.MatchOf(node);
+        return match >= core.configuration_index() &&
+               match + kCaughtUpEntries >= core.commit_index();
+      });
+  if (!next) return;
+  // Refused while leadership is being handed over: whoever leads then goes on with it.
+  absl::StatusOr<LogIndex> proposed = replica_.Propose(
+      core.term(),
+      {{LogIndex(0), core.term(), EntryKind::kConfiguration, Bytes::Take(next->Encode())}});
+  if (!proposed.ok())
+    LogDebug("group {}: {}", identity_.group.value(), proposed.status().ToString());
 }
 
 void DataPartition::OnStorageFailed(const absl::Status& reason) {

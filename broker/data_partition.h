@@ -16,6 +16,7 @@
 #include "broker/produce_waiters.h"
 #include "broker/replica.h"
 #include "raft/isr.h"
+#include "raft/membership_plan.h"
 
 namespace garam {
 
@@ -35,9 +36,12 @@ class DataPartition final : public Partition,
   // `announce` is told each change of leader or ISR of this partition while this broker leads it,
   // and who leads as soon as this replica hears of it.
   using Announce = std::function<void(const LeaderState&)>;
+  // `members` is told, while this broker leads, that the group has the members that a wish wanted.
+  using Members = std::function<void(GroupId, LogIndex wish)>;
 
   DataPartition(Shard& shard, PartitionIdentity identity, std::shared_ptr<const TopicConfig> config,
-                std::vector<NodeId> replicas, Duration replica_lag_max, Announce announce);
+                std::vector<NodeId> replicas, Duration replica_lag_max, Announce announce,
+                Members members);
   ~DataPartition() override;
 
   // What the log is to be opened with; before Attach.
@@ -52,6 +56,8 @@ class DataPartition final : public Partition,
   const Replica& replica() const { return replica_; }
   // Leads, and what it says of the partition (high watermark, ISR) is true.
   bool confirmed() const { return confirmed_; }
+  // Who is to belong to the group; empty: whoever does. Whichever replica leads sees to it.
+  void SetWanted(raft::WantedMembers wanted);
   // A node that says that it cannot append here leaves the ISR at once.
   void SetCanAppend(NodeId node, bool can_append);
 
@@ -114,6 +120,8 @@ class DataPartition final : public Partition,
   void AnswerProduces();
   void ArmDeadline();
   void FeedIsr();
+  void FollowConfiguration();
+  void Reconfigure();
   void ArmIsr();
   void AnnounceState();
   void WakeWatchers(size_t bytes);
@@ -124,8 +132,9 @@ class DataPartition final : public Partition,
   Shard& shard_;
   const PartitionIdentity identity_;
   const std::shared_ptr<const TopicConfig> config_;
-  const std::vector<NodeId> replicas_;
+  std::vector<NodeId> replicas_;  // Voters, as the core has them.
   const Announce announce_;
+  const Members members_;
   Replica replica_;
   bool open_ = false;  // Between Attach and Stop.
 
@@ -147,6 +156,9 @@ class DataPartition final : public Partition,
   uint64_t announced_isr_version_ = 0;
   Term announced_term_;
   NodeId announced_leader_ = kNoNode;
+
+  raft::WantedMembers wanted_;  // Not empty while the group is being moved.
+  bool members_told_ = false;   // Of this leadership and this wish.
 
   WatchId last_watch_ = 0;
   std::map<WatchId, std::function<void(size_t)>> watches_;

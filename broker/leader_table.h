@@ -13,7 +13,7 @@
 #include <set>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "broker/peers.h"
 #include "common/ids.h"
 #include "raft/digest.h"
@@ -59,8 +59,8 @@ class LeaderTable {
   void Account(const LeaderState& state, bool add) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable std::mutex mutex_;
-  absl::flat_hash_map<GroupId, LeaderState> states_;  // Guarded by mutex_.
-  std::map<NodeId, NodeRecord> nodes_;                // Guarded by mutex_.
+  absl::btree_map<GroupId, LeaderState> states_;  // Guarded by mutex_.
+  std::map<NodeId, NodeRecord> nodes_;            // Guarded by mutex_.
 };
 
 }  // namespace garam

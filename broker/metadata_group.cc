@@ -6,6 +6,7 @@
 #include "broker/shard.h"
 #include "common/logging.h"
 #include "common/status.h"
+#include "coordinator/reassignment.h"
 
 namespace garam {
 namespace {
@@ -148,6 +149,8 @@ absl::StatusOr<ControllerReply> MetadataGroup::Plan(const ControllerRequest& req
   if (planned_ == nullptr) return MakeError(Errc::kNoController, "no controller here; try again");
   if (auto* create = std::get_if<CreateTopicsRequest>(&request)) return PlanCreate(*create);
   if (auto* remove = std::get_if<DeleteTopicsRequest>(&request)) return PlanDelete(*remove);
+  if (auto* moves = std::get_if<MoveReplicasRequest>(&request)) return PlanMoves(*moves);
+  if (auto* reached = std::get_if<MembersReachedRequest>(&request)) return PlanReached(*reached);
   return PlanRegister(std::get<RegisterBrokerRequest>(request));
 }
 
@@ -188,6 +191,24 @@ absl::StatusOr<ControllerReply> MetadataGroup::PlanRegister(const RegisterBroker
                                                            request.cluster_id, request.broker));
   if (!command.empty()) RETURN_IF_ERROR(Propose({std::move(command)}));
   return RegisterBrokerReply{replica_.core().last_index()};
+}
+
+absl::StatusOr<ControllerReply> MetadataGroup::PlanMoves(const MoveReplicasRequest& request) {
+  MoveReplicasReply reply;
+  for (const MoveSpec& move : request.moves) {
+    absl::StatusOr<std::string> command = PlanMove(*planned_, move);
+    reply.statuses.push_back(command.status());
+    // One at a time: each sees what the ones before it have changed.
+    if (command.ok() && !command->empty()) RETURN_IF_ERROR(Propose({*std::move(command)}));
+  }
+  reply.index = replica_.core().last_index();
+  return reply;
+}
+
+absl::StatusOr<ControllerReply> MetadataGroup::PlanReached(const MembersReachedRequest& request) {
+  std::string command = PlanMembersReached(*planned_, request.group, request.wish);
+  if (!command.empty()) RETURN_IF_ERROR(Propose({std::move(command)}));
+  return MembersReachedReply{replica_.core().last_index()};
 }
 
 absl::Status MetadataGroup::Propose(std::vector<std::string> commands) {

@@ -85,6 +85,8 @@ class MetadataGroup final : public ReplicaEvents {
   absl::StatusOr<ControllerReply> PlanCreate(const CreateTopicsRequest& request);
   absl::StatusOr<ControllerReply> PlanDelete(const DeleteTopicsRequest& request);
   absl::StatusOr<ControllerReply> PlanRegister(const RegisterBrokerRequest& request);
+  absl::StatusOr<ControllerReply> PlanMoves(const MoveReplicasRequest& request);
+  absl::StatusOr<ControllerReply> PlanReached(const MembersReachedRequest& request);
   absl::Status Propose(std::vector<std::string> commands);
 
   Shard& shard_;

@@ -29,25 +29,48 @@ raft::Stage StageOf(const TopicConfig& config) {
   return config.flush_messages == 1 ? raft::Stage::kDurable : raft::Stage::kWritten;
 }
 
-raft::Configuration ConfigurationOf(const PartitionImage& partition) {
+std::vector<raft::Member> VotersOf(const std::vector<ReplicaImage>& replicas) {
+  std::vector<raft::Member> voters;
+  for (const ReplicaImage& replica : replicas) {
+    voters.push_back({replica.node, replica.incarnation, raft::MemberRole::kVoter});
+  }
+  return voters;
+}
+
+raft::WantedMembers WantedBy(const PartitionImage& partition) {
+  return {static_cast<uint64_t>(partition.wish.value()), VotersOf(partition.target)};
+}
+
+// D18: only who is named by the command that made the group starts as a voter.
+raft::Configuration FoundersFor(const PartitionImage& partition, const ReplicaImage& here) {
+  const std::vector<ReplicaImage>& founders =
+      partition.founders.empty() ? partition.replicas : partition.founders;
+  auto has = [&here](const std::vector<ReplicaImage>& replicas) {
+    return std::find(replicas.begin(), replicas.end(), here) != replicas.end();
+  };
   raft::Configuration configuration;
-  for (const ReplicaImage& replica : partition.replicas) {
-    configuration.voters.push_back({replica.node, replica.incarnation, raft::MemberRole::kVoter});
+  if (has(founders) && !has(partition.departed)) {
+    configuration.voters = VotersOf(founders);
   }
   return configuration;
 }
 
 }  // namespace
 
-raft::InitialState InitialStateOf(const storage::Log& log, const HardState& hard_state,
-                                  raft::Configuration configuration, LogIndex commit) {
+absl::StatusOr<raft::InitialState> InitialStateOf(const storage::Log& log,
+                                                  const HardState& hard_state,
+                                                  raft::Configuration founders, LogIndex commit) {
   raft::InitialState state;
   state.hard_state = hard_state;
   state.first_index = log.first_index();
   state.last_index = log.last_index();
   state.commit = std::clamp(commit, log.first_index() - 1, log.last_index());
   state.terms = log.terms();
-  state.configurations.push_back({LogIndex(0), std::move(configuration)});
+  state.configurations.push_back({LogIndex(0), std::move(founders)});
+  for (const ConfigurationRow& row : log.configurations()) {
+    ASSIGN_OR_RETURN(raft::Configuration configuration, raft::Configuration::Decode(row.payload));
+    state.configurations.push_back({row.index, std::move(configuration)});
+  }
   return state;
 }
 
@@ -66,23 +89,38 @@ void PartitionSet::Reconcile(const MetadataImage& image) {
   image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionImage& partition = topic->partitions[i];
-      ReplicaImage here{options_.self, options_.incarnation};
-      auto found = std::find(partition.replicas.begin(), partition.replicas.end(), here);
-      if (found == partition.replicas.end()) continue;
+      if (!partition.Has({options_.self, options_.incarnation})) continue;
       wanted.insert(partition.group);
-      OpenPartition(*topic, static_cast<int32_t>(i));
+      if (!Redirect(partition)) OpenPartition(*topic, static_cast<int32_t>(i));
     }
   });
   std::vector<GroupId> gone;
   {
     std::lock_guard lock(mutex_);
     for (auto& [group, entry] : entries_) {
-      if (!wanted.contains(group) && !std::exchange(entry.leaving, true) && entry.open) {
-        gone.push_back(group);
-      }
+      if (wanted.contains(group) || std::exchange(entry.leaving, true)) continue;
+      entry.keeps_promises = image.FindGroup(group) != nullptr;
+      if (entry.open) gone.push_back(group);
     }
   }
   for (GroupId group : gone) Delete(group);
+}
+
+bool PartitionSet::Redirect(const PartitionImage& image) {
+  std::lock_guard lock(mutex_);
+  auto found = entries_.find(image.group);
+  if (found == entries_.end()) return false;
+  Entry& entry = found->second;
+  raft::WantedMembers wanted = WantedBy(image);
+  if (entry.wanted == wanted) return true;
+  entry.wanted = wanted;
+  Tell(entry);
+  return true;
+}
+
+void PartitionSet::Tell(const Entry& entry) {
+  options_.shards[entry.partition->shard()]->executor().Post(
+      [partition = entry.partition, wanted = entry.wanted] { partition->SetWanted(wanted); });
 }
 
 void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index) {
@@ -102,16 +140,19 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index) {
     if (!added) return;
     partition = std::make_shared<DataPartition>(
         shard, PartitionIdentity{topic.id, topic.name, index, image.group}, config, replicas,
-        options_.replica_lag_max, options_.announce);
+        options_.replica_lag_max, options_.announce, options_.on_members);
     found->second.partition = partition;
     found->second.identity = identity;
+    found->second.wanted = WantedBy(image);
+    Tell(found->second);
   }
   shard.pool().Submit([this, &shard, partition, identity, config,
-                       configuration = ConfigurationOf(image), folder = FolderOf(identity)] {
+                       founders = FoundersFor(image, {options_.self, options_.incarnation}),
+                       preferred = image.replicas.front().node, folder = FolderOf(identity)] {
     auto found = std::make_shared<absl::StatusOr<Found>>(
         OpenFiles(shard.log_env(), identity, folder, *config, partition->observer()));
-    shard.executor().Post([this, partition, configuration, config, found, group = identity.group] {
-      OnOpened(group, partition, configuration, *config, std::move(*found));
+    shard.executor().Post([this, partition, founders, preferred, config, found] {
+      OnOpened(partition, founders, preferred, *config, std::move(*found));
     });
   });
 }
@@ -132,9 +173,10 @@ absl::StatusOr<PartitionSet::Found> PartitionSet::OpenFiles(const storage::LogEn
 }
 
 // On the partition's shard.
-void PartitionSet::OnOpened(GroupId group, std::shared_ptr<DataPartition> partition,
-                            raft::Configuration configuration, const TopicConfig& config,
+void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, raft::Configuration founders,
+                            NodeId preferred, const TopicConfig& config,
                             absl::StatusOr<Found> found) {
+  const GroupId group = partition->group();
   Shard& shard = *options_.shards[partition->shard()];
   if (!found.ok()) {
     options_.on_open_failed(group, found.status());
@@ -145,7 +187,7 @@ void PartitionSet::OnOpened(GroupId group, std::shared_ptr<DataPartition> partit
   core_options.group = group;
   core_options.self = options_.self;
   core_options.incarnation = options_.incarnation;
-  core_options.preferred = configuration.voters.front().node;
+  core_options.preferred = preferred;
   core_options.stage = StageOf(config);
   core_options.in_doubt = found->unflushed_boot && !noted;
   core_options.unclean_election = config.unclean_leader_election;
@@ -158,14 +200,19 @@ void PartitionSet::OnOpened(GroupId group, std::shared_ptr<DataPartition> partit
   }
   std::unique_ptr<storage::Log> log = std::move(found->log);
   bool blank = log->last_index() == LogIndex(0) && found->hard_state == HardState();
-  raft::InitialState state =
-      InitialStateOf(*log, found->hard_state, std::move(configuration), LogIndex(0));
-  bool alone = state.configurations.front().configuration.voters.size() == 1;
-  bool preferred = core_options.preferred == options_.self;
+  absl::StatusOr<raft::InitialState> state =
+      InitialStateOf(*log, found->hard_state, std::move(founders), LogIndex(0));
+  if (!state.ok()) {
+    options_.on_open_failed(group, state.status());
+    return;
+  }
   auto core =
-      std::make_unique<raft::Core>(core_options, std::move(state), shard.random(), shard.now());
+      std::make_unique<raft::Core>(core_options, *std::move(state), shard.random(), shard.now());
+  bool alone = core->configuration().voters.size() == 1;
   // Nobody can have led a group that has just been made; a group of one has nobody to wait for.
-  if (preferred && ((blank && !core->in_doubt()) || alone)) core->Campaign(shard.now());
+  if (preferred == options_.self && ((blank && !core->in_doubt()) || alone)) {
+    core->Campaign(shard.now());
+  }
   partition->Attach(std::move(core), std::move(log), noted);
   bool leaving = false;
   {
@@ -182,37 +229,57 @@ void PartitionSet::OnOpened(GroupId group, std::shared_ptr<DataPartition> partit
 void PartitionSet::Delete(GroupId group) {
   std::shared_ptr<DataPartition> partition;
   storage::LogIdentity identity;
+  bool keeps_promises = false;
   {
     std::lock_guard lock(mutex_);
     auto found = entries_.find(group);
     if (found == entries_.end()) return;
     partition = found->second.partition;
     identity = found->second.identity;
+    keeps_promises = found->second.keeps_promises;
   }
   if (stopped_) return;
   Shard& shard = *options_.shards[partition->shard()];
-  shard.executor().Post([this, &shard, partition, identity, folder = FolderOf(identity)] {
-    partition->Stop(
-        MakeError(Errc::kUnknownTopic, "the topic was deleted"), [this, &shard, identity, folder] {
-          shard.pool().Submit([this, &shard, identity, folder] {
-            storage::LogEnv env = shard.log_env();
-            absl::Status removed = storage::Log::Remove(env.fs, env.kv, identity.group, folder);
-            if (removed.ok()) removed = storage::HardStateStore(env.kv).Remove(identity.group);
-            if (!removed.ok()) {
-              LogWarn("the files of deleted partition {} stay: {}", folder, removed.ToString());
-            }
-            options_.shards[0]->executor().Post([this, group = identity.group] { Erase(group); });
-          });
+  shard.executor().Post([this, &shard, partition, identity, keeps_promises] {
+    absl::Status reason =
+        keeps_promises ? MakeError(Errc::kNotLeader, "the partition has moved to other brokers")
+                       : MakeError(Errc::kUnknownTopic, "the topic was deleted");
+    partition->Stop(reason, [this, &shard, identity, keeps_promises] {
+      shard.pool().Submit([this, &shard, identity, keeps_promises] {
+        RemoveFiles(shard.log_env(), identity, keeps_promises);
+        options_.shards[0]->executor().Post([this, group = identity.group, keeps_promises] {
+          Erase(group, /*deleted=*/!keeps_promises);
         });
+      });
+    });
   });
 }
 
-void PartitionSet::Erase(GroupId group) {
+// A group that goes on may have this node back one day: what it voted must not be forgotten, for a
+// late request of the same term would find it free to vote again.
+void PartitionSet::RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
+                               bool keeps_promises) const {
+  const std::string folder = FolderOf(identity);
+  absl::Status removed = storage::Log::Remove(env.fs, env.kv, identity.group, folder);
+  if (removed.ok() && !keeps_promises) {
+    removed = storage::HardStateStore(env.kv).Remove(identity.group);
+  }
+  if (!removed.ok()) {
+    LogWarn("the files of partition {}, which is no longer here, stay: {}", folder,
+            removed.ToString());
+  }
+}
+
+void PartitionSet::Erase(GroupId group, bool deleted) {
   {
     std::lock_guard lock(mutex_);
     entries_.erase(group);
   }
-  options_.on_deleted(group);
+  if (deleted) {
+    options_.on_deleted(group);
+  } else {
+    options_.on_left();
+  }
 }
 
 void PartitionSet::Stop(Task closed) {

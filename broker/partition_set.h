@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "broker/data_partition.h"
 #include "broker/shard.h"
@@ -36,6 +36,10 @@ class PartitionSet {
     std::map<std::string, std::string> topic_defaults;
     DataPartition::Announce announce;
     std::function<void(GroupId)> on_deleted;
+    // A group that goes on without this broker is gone from here; it may be wanted here again.
+    std::function<void()> on_left;
+    // This broker leads the group, and its members are what the wish wanted. A shard's thread.
+    DataPartition::Members on_members;
     // A partition could not be opened: its replica here cannot append.
     std::function<void(GroupId, const absl::Status&)> on_open_failed;
   };
@@ -58,11 +62,16 @@ class PartitionSet {
   struct Entry {
     std::shared_ptr<DataPartition> partition;
     storage::LogIdentity identity;
+    raft::WantedMembers wanted;  // As the partition was told.
     bool open = false;
     bool leaving = false;
+    bool keeps_promises = false;  // It leaves, but the group goes on.
   };
 
   void OpenPartition(const TopicImage& topic, int32_t index);
+  // Tells a partition that is here where it is to go; false when it is not here.
+  bool Redirect(const PartitionImage& image);
+  void Tell(const Entry& entry);
   // What the disk has of a partition.
   struct Found {
     std::unique_ptr<storage::Log> log;
@@ -73,22 +82,25 @@ class PartitionSet {
                                          const storage::LogIdentity& identity,
                                          const std::string& folder, const TopicConfig& config,
                                          storage::LogObserver& observer);
-  void OnOpened(GroupId group, std::shared_ptr<DataPartition> partition,
-                raft::Configuration configuration, const TopicConfig& config,
-                absl::StatusOr<Found> found);
+  void OnOpened(std::shared_ptr<DataPartition> partition, raft::Configuration founders,
+                NodeId preferred, const TopicConfig& config, absl::StatusOr<Found> found);
+  void RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
+                   bool keeps_promises) const;
   void Delete(GroupId group);
-  void Erase(GroupId group);
+  void Erase(GroupId group, bool deleted);
 
   std::string FolderOf(const storage::LogIdentity& identity) const;
 
   Options options_;
   std::atomic<bool> stopped_{false};
   mutable std::mutex mutex_;
-  absl::flat_hash_map<GroupId, Entry> entries_;  // Guarded by mutex_.
+  absl::btree_map<GroupId, Entry> entries_;  // Guarded by mutex_.
 };
 
-// What a replica of `configuration` starts with, given its recovered log.
-raft::InitialState InitialStateOf(const storage::Log& log, const HardState& hard_state,
-                                  raft::Configuration configuration, LogIndex commit);
+// What a replica starts with, given its recovered log. `founders` is the configuration that it was
+// made with, empty for one that a leader is to tell. Fails on a configuration of a newer format.
+absl::StatusOr<raft::InitialState> InitialStateOf(const storage::Log& log,
+                                                  const HardState& hard_state,
+                                                  raft::Configuration founders, LogIndex commit);
 
 }  // namespace garam

@@ -5,6 +5,7 @@
 
 #include "broker/shard.h"
 #include "common/logging.h"
+#include "common/mutation.h"
 #include "common/record_batch.h"
 #include "common/status.h"
 
@@ -98,7 +99,7 @@ void Replica::Persist(const raft::Ready& ready) {
 void Replica::TellWritten(uint64_t seq) {
   // In doubt there is a row already, of an earlier run of the machine.
   bool counts = core_->stage() == raft::Stage::kWritten && !core_->in_doubt();
-  if (!counts || note_ == Note::kDurable) {
+  if (!counts || note_ == Note::kDurable || Mutated(Mutation::kDoubtNotNoted)) {
     core_->OnWritten(seq, shard_.now());
     return;
   }

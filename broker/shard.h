@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "broker/batch_cache.h"
 #include "broker/hard_state_writer.h"
 #include "broker/peers.h"
@@ -127,7 +127,7 @@ class Shard {
   BatchCache batch_cache_;
   storage::HardStateStore hard_state_store_;
   HardStateWriter hard_states_;
-  absl::flat_hash_map<GroupId, Replica*> replicas_;
+  absl::btree_map<GroupId, Replica*> replicas_;  // Ordered: walks over it show outside.
   raft::GroupTable table_;
   std::vector<Replica*> dirty_;
   std::map<NodeId, std::vector<GroupMessage>> to_streams_;

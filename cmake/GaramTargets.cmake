@@ -6,6 +6,19 @@ function(garam_library name)
   target_link_libraries(${name} PUBLIC ${ARG_DEPS})
 endfunction()
 
+# garam_mutated(name DEPS…): the library `name` once more as `name`_mutated, with the switches of
+# common/mutation.h in it, for the simulator alone.
+function(garam_mutated name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  get_target_property(sources ${name} SOURCES)
+  get_target_property(folder ${name} SOURCE_DIR)
+  list(TRANSFORM sources PREPEND ${folder}/)
+  add_library(${name}_mutated STATIC EXCLUDE_FROM_ALL ${sources})
+  target_include_directories(${name}_mutated PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(${name}_mutated PUBLIC GARAM_MUTATIONS)
+  target_link_libraries(${name}_mutated PUBLIC ${ARG_DEPS})
+endfunction()
+
 # Builds every unit test and nothing else; `ctest -L unit` runs them.
 add_custom_target(unit_tests)
 

@@ -56,6 +56,7 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidPartitions:
     case Errc::kInvalidReplicationFactor:
     case Errc::kInvalidReplicaAssignment:
+    case Errc::kNoReassignment:
     case Errc::kInvalidConfig:
     case Errc::kInconsistentClusterId:
     case Errc::kInvalidFetchSessionEpoch:
@@ -119,6 +120,7 @@ std::string_view ErrcName(Errc errc) {
     GARAM_ERRC_NAME(InvalidPartitions);
     GARAM_ERRC_NAME(InvalidReplicationFactor);
     GARAM_ERRC_NAME(InvalidReplicaAssignment);
+    GARAM_ERRC_NAME(NoReassignment);
     GARAM_ERRC_NAME(InvalidConfig);
     GARAM_ERRC_NAME(NoController);
     GARAM_ERRC_NAME(BrokerIdNotRegistered);

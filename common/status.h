@@ -41,6 +41,7 @@ enum class Errc : int {
   kInvalidPartitions,             // Partition count below 1, or over the limit.
   kInvalidReplicationFactor,      // Below 1 or more than there are brokers.
   kInvalidReplicaAssignment,      // Manual assignment does not add up.
+  kNoReassignment,                // Nothing is being moved that could be cancelled.
   kInvalidConfig,                 // A config key or value is not acceptable.
   kNoController,                  // No controller leads now: try again.
   kBrokerIdNotRegistered,         // The command names a broker the cluster does not know.

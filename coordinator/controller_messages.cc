@@ -104,6 +104,36 @@ void Put(const RegisterBrokerRequest& request, controller::Request& to) {
   *to.mutable_register_broker()->mutable_broker() = ToProto(request.broker);
 }
 
+void Put(const MoveReplicasRequest& request, controller::Request& to) {
+  controller::MoveReplicas& moves = *to.mutable_move_replicas();
+  for (const MoveSpec& spec : request.moves) {
+    controller::Move& move = *moves.add_moves();
+    move.set_topic(spec.topic);
+    move.set_partition(spec.partition);
+    move.set_cancel(!spec.replicas.has_value());
+    if (!spec.replicas.has_value()) continue;
+    for (NodeId node : *spec.replicas) move.add_replicas(node.value());
+  }
+}
+
+MoveReplicasRequest Get(const controller::MoveReplicas& moves) {
+  MoveReplicasRequest request;
+  for (const controller::Move& move : moves.moves()) {
+    MoveSpec& spec = request.moves.emplace_back();
+    spec.topic = move.topic();
+    spec.partition = move.partition();
+    if (move.cancel()) continue;
+    spec.replicas.emplace();
+    for (int32_t node : move.replicas()) spec.replicas->push_back(NodeId(node));
+  }
+  return request;
+}
+
+void Put(const MembersReachedRequest& request, controller::Request& to) {
+  to.mutable_members_reached()->set_group(request.group.value());
+  to.mutable_members_reached()->set_wish(static_cast<uint64_t>(request.wish.value()));
+}
+
 controller::CreatedTopic ToProto(const CreatedTopic& topic) {
   controller::CreatedTopic proto;
   proto.set_name(topic.name);
@@ -159,6 +189,24 @@ void Put(const DeleteTopicsReply& reply, controller::Reply& to) {
 
 void Put(const RegisterBrokerReply&, controller::Reply& to) { to.mutable_register_broker(); }
 
+void Put(const MoveReplicasReply& reply, controller::Reply& to) {
+  controller::MoveReplicasReply& moves = *to.mutable_move_replicas();
+  for (const absl::Status& status : reply.statuses) {
+    controller::MoveResult& result = *moves.add_moves();
+    if (!status.ok()) *result.mutable_failure() = ToProto(status);
+  }
+}
+
+MoveReplicasReply Get(LogIndex index, const controller::MoveReplicasReply& moves) {
+  MoveReplicasReply reply{.index = index};
+  for (const controller::MoveResult& result : moves.moves()) {
+    reply.statuses.push_back(result.has_failure() ? FromProto(result.failure()) : absl::OkStatus());
+  }
+  return reply;
+}
+
+void Put(const MembersReachedReply&, controller::Reply& to) { to.mutable_members_reached(); }
+
 CreateTopicsReply Get(LogIndex index, const controller::CreateTopicsReply& create) {
   CreateTopicsReply reply{.index = index};
   for (const controller::CreateTopicsResult& result : create.topics()) {
@@ -202,6 +250,12 @@ absl::StatusOr<ControllerRequest> DecodeControllerRequest(std::string_view bytes
       return RegisterBrokerRequest{.cluster_id = proto.register_broker().cluster_id(),
                                    .broker = std::move(broker)};
     }
+    case controller::Request::kMoveReplicas:
+      return Get(proto.move_replicas());
+    case controller::Request::kMembersReached:
+      return MembersReachedRequest{
+          .group = GroupId(proto.members_reached().group()),
+          .wish = LogIndex(static_cast<int64_t>(proto.members_reached().wish()))};
     case controller::Request::REQUEST_NOT_SET:
       break;
   }
@@ -237,6 +291,10 @@ absl::StatusOr<ControllerReply> DecodeControllerReply(std::string_view bytes) {
       return Get(index, proto.delete_topics());
     case controller::Reply::kRegisterBroker:
       return RegisterBrokerReply{.index = index};
+    case controller::Reply::kMoveReplicas:
+      return Get(index, proto.move_replicas());
+    case controller::Reply::kMembersReached:
+      return MembersReachedReply{.index = index};
     case controller::Reply::REPLY_NOT_SET:
       break;
   }

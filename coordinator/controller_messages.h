@@ -15,6 +15,7 @@
 #include "common/uuid.h"
 #include "coordinator/controller.h"
 #include "coordinator/metadata_image.h"
+#include "coordinator/reassignment.h"
 
 namespace garam {
 
@@ -29,8 +30,17 @@ struct RegisterBrokerRequest {
   std::string cluster_id{};
   BrokerImage broker{};
 };
+struct MoveReplicasRequest {
+  std::vector<MoveSpec> moves{};
+};
+// From the leader of a group that is being moved: what `wish` wanted is so.
+struct MembersReachedRequest {
+  GroupId group{};
+  LogIndex wish{};
+};
 using ControllerRequest =
-    std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest>;
+    std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest,
+                 MoveReplicasRequest, MembersReachedRequest>;
 
 // An answer to one of the requests above; `topics` or `statuses` has one item for each asked.
 struct CreateTopicsReply {
@@ -44,7 +54,15 @@ struct DeleteTopicsReply {
 struct RegisterBrokerReply {
   LogIndex index{};
 };
-using ControllerReply = std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply>;
+struct MoveReplicasReply {
+  LogIndex index{};
+  std::vector<absl::Status> statuses{};
+};
+struct MembersReachedReply {
+  LogIndex index{};
+};
+using ControllerReply = std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply,
+                                     MoveReplicasReply, MembersReachedReply>;
 
 std::string EncodeControllerRequest(const ControllerRequest& request);
 // kInvalidRequest when damaged, kUnsupportedVersion when of a newer format.

@@ -67,6 +67,26 @@ absl::StatusOr<BrokerImage> FromProto(const metadata::RegisterBroker& broker) {
   return image;
 }
 
+ReplicaList ToProto(const std::vector<ReplicaImage>& replicas) {
+  ReplicaList proto;
+  for (const ReplicaImage& replica : replicas) {
+    metadata::Replica& to = *proto.Add();
+    to.set_node(replica.node.value());
+    to.set_incarnation(replica.incarnation.value());
+  }
+  return proto;
+}
+
+std::vector<ReplicaImage> FromProto(const ReplicaList& replicas) {
+  std::vector<ReplicaImage> images;
+  images.reserve(static_cast<size_t>(replicas.size()));
+  for (const metadata::Replica& replica : replicas) {
+    images.push_back(
+        {.node = NodeId(replica.node()), .incarnation = Incarnation(replica.incarnation())});
+  }
+  return images;
+}
+
 metadata::CreateTopic ToProto(const TopicImage& topic) {
   metadata::CreateTopic proto;
   proto.set_name(topic.name);
@@ -74,11 +94,12 @@ metadata::CreateTopic ToProto(const TopicImage& topic) {
   for (const PartitionImage& partition : topic.partitions) {
     metadata::Partition& to = *proto.add_partitions();
     to.set_group(partition.group.value());
-    for (const ReplicaImage& replica : partition.replicas) {
-      metadata::Replica& to_replica = *to.add_replicas();
-      to_replica.set_node(replica.node.value());
-      to_replica.set_incarnation(replica.incarnation.value());
-    }
+    *to.mutable_replicas() = ToProto(partition.replicas);
+    *to.mutable_target() = ToProto(partition.target);
+    *to.mutable_founders() = ToProto(partition.founders);
+    *to.mutable_leaving() = ToProto(partition.leaving);
+    *to.mutable_departed() = ToProto(partition.departed);
+    to.set_wish(static_cast<uint64_t>(partition.wish.value()));
   }
   for (const auto& [name, value] : topic.configs) {
     metadata::Config& to = *proto.add_configs();
@@ -95,10 +116,12 @@ absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic) {
   for (const metadata::Partition& from : topic.partitions()) {
     PartitionImage& partition = image.partitions.emplace_back();
     partition.group = GroupId(from.group());
-    for (const metadata::Replica& replica : from.replicas()) {
-      partition.replicas.push_back(
-          {.node = NodeId(replica.node()), .incarnation = Incarnation(replica.incarnation())});
-    }
+    partition.replicas = FromProto(from.replicas());
+    partition.target = FromProto(from.target());
+    partition.founders = FromProto(from.founders());
+    partition.leaving = FromProto(from.leaving());
+    partition.departed = FromProto(from.departed());
+    partition.wish = LogIndex(static_cast<int64_t>(from.wish()));
   }
   for (const metadata::Config& config : topic.configs()) {
     image.configs[config.name()] = config.value();

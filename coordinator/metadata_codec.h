@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/uuid.h"
@@ -18,6 +19,10 @@ FormationVoter FromProto(const metadata::Voter& voter);
 
 metadata::RegisterBroker ToProto(const BrokerImage& broker);
 absl::StatusOr<BrokerImage> FromProto(const metadata::RegisterBroker& broker);
+
+using ReplicaList = google::protobuf::RepeatedPtrField<metadata::Replica>;
+ReplicaList ToProto(const std::vector<ReplicaImage>& replicas);
+std::vector<ReplicaImage> FromProto(const ReplicaList& replicas);
 
 metadata::CreateTopic ToProto(const TopicImage& topic);
 absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic);

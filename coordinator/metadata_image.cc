@@ -37,6 +37,13 @@ absl::Status CheckFormat(uint32_t format) {
   return absl::OkStatus();
 }
 
+// At least one, and each on another broker.
+bool AreReplicas(const std::vector<ReplicaImage>& replicas) {
+  std::set<NodeId> nodes;
+  for (const ReplicaImage& replica : replicas) nodes.insert(replica.node);
+  return !nodes.empty() && nodes.size() == replicas.size();
+}
+
 absl::Status CheckPartitions(const TopicImage& topic, GroupId next_group) {
   if (topic.partitions.empty()) {
     return MakeError(Errc::kInvalidPartitions, "a topic needs at least one partition");
@@ -48,9 +55,7 @@ absl::Status CheckPartitions(const TopicImage& topic, GroupId next_group) {
                                     " has been given away before; ask again"));
     }
     next_group = partition.group + 1;
-    std::set<NodeId> nodes;
-    for (const ReplicaImage& replica : partition.replicas) nodes.insert(replica.node);
-    if (nodes.empty() || nodes.size() != partition.replicas.size()) {
+    if (!AreReplicas(partition.replicas)) {
       return MakeError(Errc::kInvalidReplicaAssignment,
                        "a partition needs replicas, each on another broker");
     }
@@ -59,6 +64,13 @@ absl::Status CheckPartitions(const TopicImage& topic, GroupId next_group) {
 }
 
 }  // namespace
+
+bool PartitionImage::Has(const ReplicaImage& replica) const {
+  for (const std::vector<ReplicaImage>* some : {&replicas, &target, &leaving}) {
+    if (std::find(some->begin(), some->end(), replica) != some->end()) return true;
+  }
+  return false;
+}
 
 const BrokerEndpoint& BrokerImage::EndpointFor(std::string_view listener) const {
   for (const BrokerEndpoint& endpoint : endpoints) {
@@ -130,6 +142,11 @@ absl::Status MetadataImage::Change(const metadata::Command& command, Applied& ap
     case metadata::Command::kDeleteTopic: {
       ASSIGN_OR_RETURN(const TopicId id, TopicIdFromProto(command.delete_topic().id()));
       RETURN_IF_ERROR(Delete(id));
+      applied.changed_topics.push_back(id);
+      return absl::OkStatus();
+    }
+    case metadata::Command::kChangeReplicas: {
+      ASSIGN_OR_RETURN(const TopicId id, Change(command.change_replicas()));
       applied.changed_topics.push_back(id);
       return absl::OkStatus();
     }
@@ -217,6 +234,33 @@ absl::Status MetadataImage::Delete(const TopicId& id) {
     groups_ = groups_.Erase(partition.group);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<TopicId> MetadataImage::Change(const metadata::ChangeReplicas& command) {
+  const GroupPlace* place = FindGroup(GroupId(command.group()));
+  if (place == nullptr) {
+    return MakeError(Errc::kUnknownTopic, "the partition to be moved is not there any more");
+  }
+  TopicImage topic = *place->topic;
+  PartitionImage& partition = topic.partitions[static_cast<size_t>(place->partition)];
+  if (partition.founders.empty()) partition.founders = partition.replicas;
+  partition.replicas = FromProto(command.replicas());
+  partition.target = FromProto(command.target());
+  partition.leaving = FromProto(command.leaving());
+  partition.wish = applied_index_;
+  for (const ReplicaImage& founder : partition.founders) {
+    const bool noted = std::find(partition.departed.begin(), partition.departed.end(), founder) !=
+                       partition.departed.end();
+    if (!noted && !partition.Has(founder)) partition.departed.push_back(founder);
+  }
+  if (!AreReplicas(partition.replicas) ||
+      (!partition.target.empty() && !AreReplicas(partition.target))) {
+    return MakeError(Errc::kInvalidReplicaAssignment,
+                     "a partition needs replicas, each on another broker");
+  }
+  const TopicId id = topic.id;
+  AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
+  return id;
 }
 
 const BrokerImage* MetadataImage::FindBroker(NodeId node) const {

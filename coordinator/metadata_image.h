@@ -26,6 +26,7 @@
 
 namespace garam::metadata {
 class Command;  // proto/metadata.proto
+class ChangeReplicas;
 class CreateTopic;
 class FormCluster;
 class RegisterBroker;
@@ -71,6 +72,19 @@ struct ReplicaImage {
 struct PartitionImage {
   GroupId group{};
   std::vector<ReplicaImage> replicas{};  // The first one is the preferred leader.
+  std::vector<ReplicaImage> target{};    // Where it is being moved; empty: nowhere.
+  LogIndex wish{};                       // Of the command that said so: later ones are larger.
+  // Were a target that has been given up. The group may have them still, so they stay until it is
+  // known not to.
+  std::vector<ReplicaImage> leaving{};
+  // Who the group was made with, and may start it without being told by a leader (D18); empty:
+  // `replicas` still are.
+  std::vector<ReplicaImage> founders{};
+  // Founders that have left: should they come back, it is as newcomers, with nothing.
+  std::vector<ReplicaImage> departed{};
+
+  // Whether this incarnation of the node keeps a replica, or is to.
+  bool Has(const ReplicaImage& replica) const;
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 
@@ -146,6 +160,8 @@ class MetadataImage {
   absl::Status Unregister(NodeId node, Incarnation incarnation);
   absl::Status Create(const metadata::CreateTopic& command);
   absl::Status Delete(const TopicId& id);
+  // Says which topic it was.
+  absl::StatusOr<TopicId> Change(const metadata::ChangeReplicas& command);
   absl::Status Change(const metadata::Command& command, Applied& applied);
   void AddTopic(std::shared_ptr<const TopicImage> topic);
 

@@ -17,23 +17,26 @@ bool Holds(const std::vector<Member>& members, NodeId node) {
                      [node](const Member& member) { return member.node == node; });
 }
 
-LogIndex MajorityIndex(const std::vector<Member>& voters,
+LogIndex MajorityIndex(const Configuration& configuration, const std::vector<Member>& voters,
                        const std::function<LogIndex(NodeId)>& match_of) {
   if (voters.empty()) return LogIndex(0);
   std::vector<LogIndex> matches;
   matches.reserve(voters.size());
-  for (const Member& voter : voters) matches.push_back(match_of(voter.node));
+  for (const Member& voter : voters) {
+    matches.push_back(configuration.IsReplaced(voter) ? LogIndex(0) : match_of(voter.node));
+  }
   std::sort(matches.begin(), matches.end());
   return matches[(matches.size() - 1) / 2];
 }
 
-VoteResult CountSet(const std::vector<Member>& voters, const std::set<NodeId>& yes,
-                    const std::set<NodeId>& no) {
+VoteResult CountSet(const Configuration& configuration, const std::vector<Member>& voters,
+                    const std::set<NodeId>& yes, const std::set<NodeId>& no) {
   size_t in_favour = 0;
   size_t against = 0;
   for (const Member& voter : voters) {
-    in_favour += yes.count(voter.node);
-    against += no.count(voter.node);
+    const bool replaced = configuration.IsReplaced(voter);
+    if (!replaced && yes.contains(voter.node)) ++in_favour;
+    if (replaced || no.contains(voter.node)) ++against;
   }
   const size_t quorum = voters.size() / 2 + 1;
   if (in_favour >= quorum) return VoteResult::kWon;
@@ -98,6 +101,17 @@ bool Configuration::Contains(NodeId node, Incarnation incarnation) const {
   return false;
 }
 
+bool Configuration::IsReplaced(const Member& voter) const {
+  auto succeeds = [&voter](const Member& other) {
+    return other.node == voter.node && other.incarnation != voter.incarnation;
+  };
+  if (std::any_of(learners.begin(), learners.end(), succeeds)) return true;
+  // In a joint configuration the incoming voters are the newer ones.
+  const bool leaves = std::count(outgoing.begin(), outgoing.end(), voter) > 0 &&
+                      std::count(voters.begin(), voters.end(), voter) == 0;
+  return leaves && std::any_of(voters.begin(), voters.end(), succeeds);
+}
+
 std::vector<NodeId> Configuration::Nodes() const {
   std::set<NodeId> nodes;
   for (const std::vector<Member>* members : {&voters, &outgoing, &learners}) {
@@ -114,14 +128,14 @@ std::vector<NodeId> Configuration::VoterNodes() const {
 }
 
 LogIndex Configuration::QuorumIndex(const std::function<LogIndex(NodeId)>& match_of) const {
-  const LogIndex incoming = MajorityIndex(voters, match_of);
-  return joint() ? std::min(incoming, MajorityIndex(outgoing, match_of)) : incoming;
+  const LogIndex incoming = MajorityIndex(*this, voters, match_of);
+  return joint() ? std::min(incoming, MajorityIndex(*this, outgoing, match_of)) : incoming;
 }
 
 VoteResult Configuration::Count(const std::set<NodeId>& yes, const std::set<NodeId>& no) const {
-  const VoteResult incoming = CountSet(voters, yes, no);
+  const VoteResult incoming = CountSet(*this, voters, yes, no);
   if (!joint()) return incoming;
-  const VoteResult old = CountSet(outgoing, yes, no);
+  const VoteResult old = CountSet(*this, outgoing, yes, no);
   if (incoming == VoteResult::kLost || old == VoteResult::kLost) return VoteResult::kLost;
   return incoming == VoteResult::kWon ? old : incoming;
 }
@@ -131,6 +145,9 @@ std::string Configuration::Encode() const {
   PutMembers(out, voters);
   PutMembers(out, outgoing);
   PutMembers(out, learners);
+  char number[8];
+  StoreBigEndian(number, version);
+  out.append(number, sizeof(number));
   return out;
 }
 
@@ -145,10 +162,11 @@ absl::StatusOr<Configuration> Configuration::Decode(std::string_view encoded) {
   encoded.remove_prefix(1);
   Configuration configuration;
   if (!GetMembers(encoded, configuration.voters) || !GetMembers(encoded, configuration.outgoing) ||
-      !GetMembers(encoded, configuration.learners) || !encoded.empty() ||
+      !GetMembers(encoded, configuration.learners) || encoded.size() != sizeof(uint64_t) ||
       configuration.voters.empty()) {
     return MakeError(Errc::kCorruptRecord, "raft configuration does not add up");
   }
+  configuration.version = LoadBigEndian<uint64_t>(encoded.data());
   return configuration;
 }
 

@@ -35,6 +35,9 @@ struct Configuration {
   std::vector<Member> voters;    // Incoming; voters and witnesses.
   std::vector<Member> outgoing;  // The old voters of a joint configuration; else empty.
   std::vector<Member> learners;
+  // Whose wish it follows: later wishes have larger numbers, and a leader that knows only of an
+  // older one leaves the configuration alone.
+  uint64_t version = 0;
 
   bool empty() const { return voters.empty() && outgoing.empty() && learners.empty(); }
   bool joint() const { return !outgoing.empty(); }
@@ -46,14 +49,19 @@ struct Configuration {
   std::optional<Member> Find(NodeId node) const;
   bool Contains(NodeId node, Incarnation incarnation) const;
 
+  // Whether another incarnation of a voter's node has come into the group after it: the disk of
+  // this one is gone for good, so it neither votes nor has anything, whatever its successor says.
+  bool IsReplaced(const Member& voter) const;
+
   // Every node once, ascending.
   std::vector<NodeId> Nodes() const;
   std::vector<NodeId> VoterNodes() const;
 
-  // The largest index that a quorum has, when `match_of` tells each voter's. LogIndex(0) without
-  // voters.
+  // The largest index that a quorum has, when `match_of` tells each voter's; of a replaced one it
+  // is 0. LogIndex(0) without voters.
   LogIndex QuorumIndex(const std::function<LogIndex(NodeId)>& match_of) const;
-  // Whether the nodes in `yes` are a quorum, or cannot become one as those in `no` refused.
+  // Whether the nodes in `yes` are a quorum, or cannot become one as those in `no` refused. A
+  // replaced voter refuses.
   VoteResult Count(const std::set<NodeId>& yes, const std::set<NodeId>& no) const;
 
   // The payload of a kConfiguration entry. Decode fails (kUnsupportedVersion, kCorruptRecord)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/mutation.h"
 #include "common/status.h"
 
 namespace garam::raft {
@@ -19,6 +20,7 @@ Core::Core(CoreOptions options, InitialState state, Random& random, MonoTime now
       commit_(std::clamp(state.commit, state.first_index - 1, state.last_index)),
       configurations_(std::move(state.configurations)) {
   if (configurations_.empty()) configurations_.push_back({});
+  if (Mutated(Mutation::kDoubtIgnored)) options_.in_doubt = false;
   // Entries are written beside the hard state, not after it: a crash may keep an entry of a term
   // and lose the term. Nothing was promised in that term, for promises wait for both.
   if (log_.last_term() > term()) SetHardState({log_.last_term(), kNoNode, Incarnation(0)});
@@ -143,6 +145,7 @@ NodeState Core::StateOf(NodeId node) const {
 
 LogIndex Core::MatchOf(NodeId node) const {
   const bool durable = options_.stage == Stage::kDurable;
+  if (node == self() && Mutated(Mutation::kLeaderCountsEarly)) return last_index();
   if (node == self()) return durable ? log_.durable_index() : log_.written_index();
   auto found = progress_.find(node);
   if (found == progress_.end()) return LogIndex(0);
@@ -160,7 +163,9 @@ bool Core::QuorumAmong(NodeState worst) const {
 
 void Core::Send(NodeId to, Message message) {
   // Notes 3.5: no message of a term leaves before the term is durable, requests included.
-  if (durable_version_ < hard_state_version_) {
+  const bool early = (Mutated(Mutation::kVoteReplyEarly) && std::get_if<VoteReply>(&message)) ||
+                     (Mutated(Mutation::kVoteRequestEarly) && std::get_if<VoteRequest>(&message));
+  if (durable_version_ < hard_state_version_ && !early) {
     held_.push_back({hard_state_version_, {to, std::move(message)}});
   } else {
     messages_.push_back({to, std::move(message)});
@@ -170,6 +175,7 @@ void Core::Send(NodeId to, Message message) {
 void Core::SetHardState(HardState state) {
   if (state == hard_state_) return;
   hard_state_ = state;
+  if (Mutated(Mutation::kVoteNotStored)) return;
   ++hard_state_version_;
   hard_state_pending_ = true;
 }

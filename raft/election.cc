@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "common/mutation.h"
 #include "common/status.h"
 #include "raft/core.h"
 #include "raft/digest.h"
@@ -31,6 +32,7 @@ bool Core::LeaderSticks(NodeId candidate) const {
 
 bool Core::LogIsUpToDate(const VoteRequest& request) const {
   const Term own = log_.last_term();
+  if (Mutated(Mutation::kVoteIgnoresTerm)) return request.last_index >= last_index();
   return request.last_term > own ||
          (request.last_term == own && request.last_index >= last_index());
 }
@@ -90,6 +92,7 @@ void Core::StepTimeoutNow(NodeId from, const TimeoutNow& message, MonoTime now) 
 }
 
 void Core::BecomeFollower(Term new_term, NodeId leader, MonoTime now) {
+  if (is_leader() && Mutated(Mutation::kStepDownTruncates)) TruncateLog(commit_ + 1);
   if (new_term > term()) {
     SetHardState({new_term, kNoNode, Incarnation(0)});
     verified_ = LogIndex(0);
@@ -155,7 +158,9 @@ void Core::StartElection(Round round, MonoTime now) {
 }
 
 void Core::CountVotes(MonoTime now) {
-  if (role_ == Role::kCandidate && durable_version_ >= candidate_version_) votes_.insert(self());
+  const bool own_vote_stands =
+      durable_version_ >= candidate_version_ || Mutated(Mutation::kVoteRequestEarly);
+  if (role_ == Role::kCandidate && own_vote_stands) votes_.insert(self());
   switch (Tally()) {
     case VoteResult::kPending:
       if (LastResortIsOpen()) StartElection(Round::kLastResort, now);
@@ -213,8 +218,10 @@ void Core::BecomeLeader(MonoTime now) {
   commit_moved_at_ = now;
   RebuildProgress(now);
   // Only an entry of our own term can commit what came before it (pitfall 1).
-  AppendToLog({last_index() + 1, term(), EntryKind::kNoop, Bytes()});
-  term_start_ = last_index();
+  if (!Mutated(Mutation::kNoNoop)) {
+    AppendToLog({last_index() + 1, term(), EntryKind::kNoop, Bytes()});
+  }
+  term_start_ = Mutated(Mutation::kNoNoop) ? commit_ : last_index();
   CheckQuorum(now);
   SendToAll(now);
 }

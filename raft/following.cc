@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/mutation.h"
 #include "raft/core.h"
 
 namespace garam::raft {
@@ -32,10 +33,12 @@ void Core::StepAppend(NodeId from, Append message, MonoTime now) {
   if (in_doubt() && !doubt_until_) doubt_until_ = message.leader_last;
   if (!AgreesAt(message.prev_index, message.prev_term)) return Reject(from, message);
   const LogIndex last = message.prev_index + static_cast<int64_t>(message.entries.size());
-  const LogIndex commit = std::min(message.commit, last);  // Pitfall 5.
   const bool took = TakeEntries(message);
+  // Pitfall 5.
+  const LogIndex commit =
+      std::min(message.commit, Mutated(Mutation::kCommitBeyondMessage) ? last_index() : last);
   // Pitfall 4: what this leader has shown to agree, never simply what we have.
-  verified_ = std::max(verified_, last);
+  verified_ = std::max(verified_, Mutated(Mutation::kAckOwnLast) ? last_index() : last);
   MoveCommit(commit, now);
   MaybeEndDoubt();
   // New entries are answered when they are written or durable; anything else at once.
@@ -74,6 +77,7 @@ bool Core::AgreesAt(LogIndex prev_index, Term prev_term) const {
 // Appends what the log lacks; says whether there was any.
 bool Core::TakeEntries(Append& message) {
   bool took = false;
+  if (Mutated(Mutation::kBlindTruncate)) log_.TruncateFrom(message.prev_index + 1);
   for (LogEntry& entry : message.entries) {
     if (entry.index <= commit_) continue;
     if (entry.index <= last_index()) {
@@ -110,8 +114,11 @@ void Core::MaybeEndDoubt() {
 
 void Core::Acknowledge(bool always) {
   if (role_ != Role::kFollower || leader_ == kNoNode || session_ == 0) return;
-  const LogIndex written = std::min(log_.written_index(), verified_);
-  const LogIndex durable = std::min(log_.durable_index(), verified_);
+  LogIndex written = std::min(log_.written_index(), verified_);
+  LogIndex durable = std::min(log_.durable_index(), verified_);
+  if (Mutated(Mutation::kAckBeforeWritten) || (always && Mutated(Mutation::kEmptyAppendAcks))) {
+    written = durable = verified_;
+  }
   const bool stage_moved = options_.stage == Stage::kWritten && written > replied_written_;
   if (!always && !stage_moved && durable <= replied_durable_) return;
   replied_written_ = written;

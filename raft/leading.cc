@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/mutation.h"
 #include "common/status.h"
 #include "raft/core.h"
 
@@ -22,7 +23,8 @@ size_t PayloadBytes(const std::vector<LogEntry>& entries) {
 
 absl::StatusOr<LogIndex> Core::Propose(Term expected_term, std::vector<LogEntry> entries,
                                        MonoTime now) {
-  if (!is_leader() || expected_term != term()) {
+  const bool current = expected_term == term() || Mutated(Mutation::kStaleTermProposal);
+  if (!is_leader() || !current) {
     return MakeError(Errc::kNotLeader, absl::StrCat("does not lead term ", expected_term.value()));
   }
   if (transferring()) return MakeError(Errc::kNotLeader, "leadership is being handed over");
@@ -232,7 +234,8 @@ void Core::OnEntriesRead(NodeId node, LogIndex from, absl::StatusOr<std::vector<
 void Core::MaybeCommit(MonoTime now) {
   const LogIndex index = configuration().QuorumIndex([this](NodeId node) { return MatchOf(node); });
   // Raft 3.6.2: only an entry of our own term commits by counting replicas.
-  if (index > commit_ && log_.TermAt(index) == term()) MoveCommit(index, now);
+  const bool own_term = log_.TermAt(index) == term() || Mutated(Mutation::kCommitOldTerm);
+  if (index > commit_ && own_term) MoveCommit(index, now);
 }
 
 void Core::MaybeFinishTransfer() {
@@ -245,7 +248,7 @@ void Core::MaybeFinishTransfer() {
 
 // Pitfalls 31 and 32: a leader that cannot reach a quorum of nodes makes room.
 void Core::CheckQuorum(MonoTime now) {
-  if (QuorumAmong(NodeState::kUp)) {
+  if (QuorumAmong(NodeState::kUp) || Mutated(Mutation::kNoCheckQuorum)) {
     quorum_lost_at_.reset();
     pause_credited_ = false;
   } else if (!quorum_lost_at_) {
@@ -260,6 +263,7 @@ bool Core::Outstanding(NodeId node, const Progress& peer) const {
 }
 
 bool Core::NeedsCommitNotice(NodeId node, const Progress& peer) const {
+  if (Mutated(Mutation::kSleepUntold)) return false;
   return peer.state == PeerState::kReplicate && StateOf(node) == NodeState::kUp &&
          peer.told_commit < std::min(commit_, peer.next - 1);
 }

@@ -30,6 +30,7 @@
 #include "absl/status/statusor.h"
 #include "common/bytes.h"
 #include "common/clock.h"
+#include "common/configuration_rows.h"
 #include "common/executor.h"
 #include "common/ids.h"
 #include "common/log_entry.h"
@@ -121,6 +122,9 @@ class Log {
   virtual Offset start_offset() const = 0;
   // Of the appended log, down to the term just before first_index().
   virtual const TermRows& terms() const = 0;
+  // The kConfiguration entries of the appended log, but for those that committed ones have
+  // replaced.
+  virtual const ConfigurationRows& configurations() const = 0;
   // Bytes of frames, headers included; not what is preallocated.
   virtual int64_t size_bytes() const = 0;
   virtual size_t segment_count() const = 0;

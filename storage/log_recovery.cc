@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/logging.h"
+#include "common/mutation.h"
 #include "common/status.h"
 #include "storage/frame_scanner.h"
 
@@ -130,6 +131,11 @@ bool LogRecovery::FrameFits(const Frame& frame, const Segment& segment,
   return frame.batch || (KnownKind(frame.kind) && frame.index == at.index);
 }
 
+void LogRecovery::NoteConfiguration(const Frame& frame, const SegmentPoint& at) {
+  if (frame.batch || frame.kind != static_cast<uint8_t>(EntryKind::kConfiguration)) return;
+  found_.configurations.push_back({at.index, std::string(frame.payload())});
+}
+
 absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
   ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
   ASSIGN_OR_RETURN(SegmentPoint at, ScanStart(segment));
@@ -148,6 +154,7 @@ absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
     segment.index->Note(at, index_interval_bytes_);
     // Below the mark the rows are there already.
     if (!BelowMark(at)) found_.terms.Append(frame.term, at.index, at.offset);
+    if (!BelowMark(at)) NoteConfiguration(frame, at);
     segment.last_term = frame.term;
     segment.rolled = !frame.batch && frame.kind == static_cast<uint8_t>(EntryKind::kRoll);
     at = at.After(frame);
@@ -226,6 +233,7 @@ absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
     ASSIGN_OR_RETURN(int64_t size, file->Size());
     const bool longer = size > segment->size_bytes();
     if (longer) RETURN_IF_ERROR(file->Truncate(segment->size_bytes()));
+    if (Mutated(Mutation::kRecoveredTailUnsynced)) continue;
     if (longer || above_mark) RETURN_IF_ERROR(file->Sync());
   }
   return absl::OkStatus();
@@ -237,6 +245,8 @@ absl::StatusOr<RecoveredLog> LogRecovery::Run() {
   ASSIGN_OR_RETURN(found_.start, rows_.LoadStart());
   // Rows above the mark, or without one, speak of what may not be there.
   found_.terms.TruncateFrom(mark_ ? mark_->point.at.index : LogIndex(0));
+  ASSIGN_OR_RETURN(found_.configurations, rows_.LoadConfigurations());
+  TruncateRows(found_.configurations, mark_ ? mark_->point.at.index : LogIndex(0));
   ASSIGN_OR_RETURN(std::vector<Candidate> candidates, ListCandidates());
   std::vector<Candidate> cut;
   RETURN_IF_ERROR(TakeSegments(std::move(candidates), cut));

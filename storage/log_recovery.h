@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/configuration_rows.h"
 #include "common/term_rows.h"
 #include "storage/file_system.h"
 #include "storage/log_rows.h"
@@ -27,6 +28,7 @@ namespace garam::storage {
 struct RecoveredLog {
   std::vector<std::shared_ptr<Segment>> segments;  // In order; empty for a new log.
   TermRows terms;
+  ConfigurationRows configurations;
   std::optional<Offset> start;      // The persisted log start.
   std::optional<DurableMark> mark;  // What the key-value store has.
   LogPoint end;                     // Everything before it is durable now. Unset without segments.
@@ -64,6 +66,7 @@ class LogRecovery {
   absl::Status TakeSealed(Segment& segment, const SegmentFooter& footer);
   absl::Status ScanSegment(Candidate& candidate, Segment& segment);
   absl::StatusOr<SegmentPoint> ScanStart(Segment& segment);
+  void NoteConfiguration(const Frame& frame, const SegmentPoint& at);
   bool FrameFits(const Frame& frame, const Segment& segment, const SegmentPoint& at) const;
   // Removes what was cut and makes durable what was kept.
   absl::Status Settle(const std::vector<Candidate>& cut);

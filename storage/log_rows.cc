@@ -15,11 +15,13 @@ namespace {
 constexpr char kFormat = 1;
 constexpr char kMark = 'm';
 constexpr char kTerms = 't';
+constexpr char kConfigurations = 'c';
 constexpr char kStart = 'o';
 constexpr char kUnsealed = 'a';
 constexpr char kSealed = 'i';
 constexpr size_t kMarkBytes = 1 + 8 + kPointBytes + 4 + 8;
 constexpr size_t kTermRowBytes = 4 + 8 + 8;
+constexpr size_t kConfigurationBytes = 8 + 4;  // Before the payload.
 constexpr size_t kRowsInPiece = 1024;
 constexpr size_t kPiecesMax = 1 << 22;
 
@@ -84,6 +86,26 @@ absl::StatusOr<TermRows> LogRows::LoadTerms() {
                     Offset(LoadBigEndian<int64_t>(row + 12))});
   }
   return TermRows(std::move(rows));
+}
+
+absl::StatusOr<ConfigurationRows> LogRows::LoadConfigurations() {
+  ASSIGN_OR_RETURN(std::optional<std::string> value,
+                   kv_.Get(KvFamily::kPartition, GroupKey(kConfigurations, group_)));
+  ConfigurationRows rows;
+  if (!value) return rows;
+  std::string_view rest = *value;
+  if (rest.empty() || rest[0] != kFormat) return UnknownFormat("the configurations", group_);
+  rest.remove_prefix(1);
+  while (!rest.empty()) {
+    if (rest.size() < kConfigurationBytes) return UnknownFormat("the configurations", group_);
+    const LogIndex index(LoadBigEndian<int64_t>(rest.data()));
+    const size_t size = LoadBigEndian<uint32_t>(rest.data() + 8);
+    rest.remove_prefix(kConfigurationBytes);
+    if (rest.size() < size) return UnknownFormat("the configurations", group_);
+    rows.push_back({index, std::string(rest.substr(0, size))});
+    rest.remove_prefix(size);
+  }
+  return rows;
 }
 
 absl::StatusOr<std::optional<Offset>> LogRows::LoadStart() {
@@ -158,6 +180,25 @@ void LogRows::StageTerms(const TermRows& terms, LogIndex end, KvBatch& batch) co
   batch.Put(KvFamily::kPartition, GroupKey(kTerms, group_), std::move(value));
 }
 
+void LogRows::StageConfigurations(const ConfigurationRows& rows, LogIndex end,
+                                  KvBatch& batch) const {
+  std::string value(1, kFormat);
+  for (const ConfigurationRow& row : rows) {
+    if (row.index >= end) break;
+    const size_t start = value.size();
+    value.resize(start + kConfigurationBytes);
+    StoreBigEndian<int64_t>(value.data() + start, row.index.value());
+    StoreBigEndian<uint32_t>(value.data() + start + 8, static_cast<uint32_t>(row.payload.size()));
+    value += row.payload;
+  }
+  // Most logs never have any.
+  if (value.size() > 1) {
+    batch.Put(KvFamily::kPartition, GroupKey(kConfigurations, group_), std::move(value));
+  } else {
+    batch.Delete(KvFamily::kPartition, GroupKey(kConfigurations, group_));
+  }
+}
+
 void LogRows::StageStart(Offset start, KvBatch& batch) const {
   std::string value(9, kFormat);
   StoreBigEndian<int64_t>(value.data() + 1, start.value());
@@ -190,7 +231,7 @@ absl::Status LogRows::RemoveAll() {
                     GroupKey(kSealed, GroupId(group_.value() + 1)));
   RETURN_IF_ERROR(kv_.Write(index, /*sync=*/false));
   KvBatch rows;
-  for (char prefix : {kMark, kTerms, kStart}) {
+  for (char prefix : {kMark, kTerms, kConfigurations, kStart}) {
     rows.Delete(KvFamily::kPartition, GroupKey(prefix, group_));
   }
   rows.DeleteRange(KvFamily::kPartition, GroupKey(kUnsealed, group_),

@@ -3,6 +3,7 @@
 // kPartition (journaled, mostly unsynced):
 //   m<group>                 the durable mark
 //   t<group>                 the term rows up to the mark
+//   c<group>                 the configurations up to the mark
 //   o<group>                 the log start
 //   a<group><base><number>   index rows of a segment that has no footer yet, up to the mark
 // kIndex (not journaled):
@@ -19,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/configuration_rows.h"
 #include "common/ids.h"
 #include "common/term_rows.h"
 #include "storage/frame.h"
@@ -54,6 +56,7 @@ class LogRows {
   // Nothing when the log never had one, or the store was lost.
   absl::StatusOr<std::optional<DurableMark>> LoadMark();
   absl::StatusOr<TermRows> LoadTerms();
+  absl::StatusOr<ConfigurationRows> LoadConfigurations();
   absl::StatusOr<std::optional<Offset>> LoadStart();
   // Appends the a-rows of the segment to `index`; false when they are not as they should be.
   absl::StatusOr<bool> LoadUnsealed(LogIndex base, SegmentIndex& index);
@@ -65,6 +68,8 @@ class LogRows {
   void StageMark(const DurableMark& mark, KvBatch& batch) const;
   // Rows of terms that begin at or above `end` are left out.
   void StageTerms(const TermRows& terms, LogIndex end, KvBatch& batch) const;
+  // Likewise, of entries at or above `end`.
+  void StageConfigurations(const ConfigurationRows& rows, LogIndex end, KvBatch& batch) const;
   void StageStart(Offset start, KvBatch& batch) const;
   void StagePiece(LogIndex base, uint32_t number, std::string rows, KvBatch& batch) const;
   void StageDropUnsealed(LogIndex base, KvBatch& batch) const;

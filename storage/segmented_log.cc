@@ -67,6 +67,7 @@ SegmentedLog::SegmentedLog(const LogEnv& env, const LogIdentity& identity, std::
 
 void SegmentedLog::Adopt(RecoveredLog found) {
   terms_ = std::make_shared<TermRows>(std::move(found.terms));
+  configurations_ = std::move(found.configurations);
   segments_ = std::move(found.segments);
   if (found.mark) mark_ = found.mark->point;
   if (segments_.empty()) {
@@ -180,6 +181,9 @@ absl::Status SegmentedLog::Append(const LogEntry& entry) {
     auto terms = std::make_shared<TermRows>(*terms_);
     terms->Append(entry.term, entry.index, appended_.at.offset);
     terms_ = std::move(terms);
+  }
+  if (entry.kind == EntryKind::kConfiguration) {
+    configurations_.push_back({entry.index, std::string(entry.bytes.view())});
   }
   unwritten_.push_back(appended_);
   QueueAppend(segment.file, appended_.at.position, bytes);
@@ -310,6 +314,7 @@ absl::Status SegmentedLog::Truncate(LogIndex from) {
   auto terms = std::make_shared<TermRows>(*terms_);
   terms->TruncateFrom(from);
   terms_ = std::move(terms);
+  TruncateRows(configurations_, from);
   std::vector<WriteOp> removals;
   while (active().header.base_index > end.segment_base) {
     WriteOp op;
@@ -351,6 +356,7 @@ void SegmentedLog::StageLoweredMark(const LogPoint& end) {
   segment.index_pieces = 1;
   rows_.StagePiece(end.segment_base, 0, segment.index->Encode(1, segment.index_rows), op.rows);
   rows_.StageTerms(*terms_, end.at.index, op.rows);
+  rows_.StageConfigurations(configurations_, end.at.index, op.rows);
   rows_.StageMark({end, segment.index_pieces, segment.created_ms}, op.rows);
   mark_ = end;
   ops_.push_back(std::move(op));

@@ -41,6 +41,7 @@ class SegmentedLog final : public Log {
   LogIndex durable_index() const override { return durable_.at.index - 1; }
   Offset start_offset() const override { return start_offset_; }
   const TermRows& terms() const override { return *terms_; }
+  const ConfigurationRows& configurations() const override { return configurations_; }
   int64_t size_bytes() const override;
   size_t segment_count() const override { return segments_.size(); }
   absl::Status status() const override { return failed_.ok() ? disk_full_ : failed_; }
@@ -127,6 +128,7 @@ class SegmentedLog final : public Log {
 
   std::vector<SegmentPtr> segments_;  // Never empty after Adopt.
   std::shared_ptr<const TermRows> terms_ = std::make_shared<TermRows>();
+  ConfigurationRows configurations_;
   Offset start_offset_;
   LogIndex committed_;
 

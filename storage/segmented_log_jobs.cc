@@ -74,6 +74,7 @@ void SegmentedLog::StageMark(WriteJob& job, Flight& flight) {
     }
   }
   rows_.StageTerms(*terms_, flight.end.at.index, job.mark);
+  rows_.StageConfigurations(configurations_, flight.end.at.index, job.mark);
 }
 
 void SegmentedLog::ApplyMark(Flight& flight) {
@@ -172,6 +173,8 @@ bool SegmentedLog::ShouldRoll(size_t entry_bytes) const {
 
 void SegmentedLog::OnCommitted(LogIndex index) {
   committed_ = std::max(committed_, index);
+  // Not before the disk has it: a loss of power would leave neither the old one nor the new one.
+  DropReplacedRows(configurations_, std::min(committed_, durable_index()));
   if (failed_.ok()) SealCommitted();
 }
 

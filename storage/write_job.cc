@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/logging.h"
+#include "common/mutation.h"
 #include "common/status.h"
 
 namespace garam::storage {
@@ -70,12 +71,13 @@ absl::Status WriteJob::Run(FileSystem& fs, LogRows& rows, KvStore& kv, const std
   bool names_changed = false;
   absl::Status status = RunOps(fs, kv, &names_changed);
   // Also after an error: a later attempt would not know of the names that this one changed.
-  if (names_changed) {
+  if (names_changed && !Mutated(Mutation::kNamesNotSynced)) {
     if (absl::Status synced = fs.SyncDirectory(dir); !synced.ok()) return Final(synced);
   }
   RETURN_IF_ERROR(status);
   if (sync) {
     for (const std::shared_ptr<SegmentFile>& file : dirty) {
+      if (Mutated(Mutation::kSyncSkipped)) continue;
       ASSIGN_OR_RETURN(std::shared_ptr<File> open, file->Get());
       if (absl::Status synced = open->Sync(); !synced.ok()) return Final(synced);
     }

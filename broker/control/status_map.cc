@@ -57,6 +57,7 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidPartitions:
     case Errc::kInvalidReplicationFactor:
     case Errc::kInvalidReplicaAssignment:
+    case Errc::kNoReassignment:
     case Errc::kInvalidConfig:
     case Errc::kInvalidFetchSessionEpoch:
       return grpc::StatusCode::INVALID_ARGUMENT;

@@ -65,6 +65,8 @@ ErrorCode ToErrorCode(Errc errc) {
       return ErrorCode::kInvalidReplicationFactor;
     case Errc::kInvalidReplicaAssignment:
       return ErrorCode::kInvalidReplicaAssignment;
+    case Errc::kNoReassignment:
+      return ErrorCode::kNoReassignmentInProgress;
     case Errc::kInvalidConfig:
       return ErrorCode::kInvalidConfig;
     case Errc::kNoController:

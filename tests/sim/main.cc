@@ -12,6 +12,7 @@
 
 #include "common/logging.h"
 #include "tests/sim/options.h"
+#include "tests/sim/shrink.h"
 #include "tests/sim/simulation.h"
 
 namespace garam::sim {
@@ -39,39 +40,6 @@ Options OptionsOf(const Arguments& arguments, uint64_t seed) {
     }
     options.faults[static_cast<size_t>(*fault)] = false;
   }
-  return options;
-}
-
-std::string CommandFor(const Options& options) {
-  std::string command = "./dev sim --seed " + std::to_string(options.seed);
-  const Options drawn = Options::Draw(options.seed);
-  for (size_t i = 0; i < kFaults; ++i) {
-    if (drawn.faults[i] && !options.faults[i]) {
-      command += " --without " + std::string(NameOf(static_cast<Fault>(i)));
-    }
-  }
-  if (options.length != drawn.length) {
-    command +=
-        " --ms " + std::to_string(std::chrono::duration_cast<Millis>(options.length).count());
-  }
-  return command;
-}
-
-// The same failure with fewer classes of faults, and then in less time.
-Options Shrink(Options options) {
-  for (size_t i = 0; i < kFaults; ++i) {
-    Options less = options;
-    less.faults[i] = false;
-    if (options.faults[i] && !Run(less, false).failure.empty()) options = less;
-  }
-  Duration enough = options.length;
-  Duration too_little(0);
-  while (enough - too_little > Millis(100)) {
-    Options shorter = options;
-    shorter.length = too_little + (enough - too_little) / 2;
-    (Run(shorter, false).failure.empty() ? too_little : enough) = shorter.length;
-  }
-  options.length = std::chrono::ceil<Millis>(enough);
   return options;
 }
 

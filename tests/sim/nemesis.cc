@@ -63,6 +63,8 @@ void Nemesis::Do(Fault fault) {
       return node.clock().JumpWall(static_cast<int64_t>(world_.Below(7'200'000)) - 3'600'000);
     case Fault::kTopics:
       return workload_.ChangeTopics();
+    case Fault::kMoves:
+      return workload_.MovePartition();
   }
 }
 

@@ -7,8 +7,8 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",      "power-loss", "cut",       "reset", "pause",
-    "slow-disk", "disk-error", "disk-full", "clock", "topics"};
+    "kill",       "power-loss", "cut",   "reset",  "pause", "slow-disk",
+    "disk-error", "disk-full",  "clock", "topics", "moves"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -36,7 +36,7 @@ Options Options::Draw(uint64_t seed) {
   options.topics = static_cast<int>(Pick<3>(random, {1, 1, 2}));
   options.partitions = static_cast<int>(Pick<4>(random, {1, 2, 2, 4}));
   options.unflushed = random.Below(3) == 0;
-  options.min_isr = static_cast<int>(Pick<2>(random, {1, 2}));
+  options.min_isr = static_cast<int>(Pick<4>(random, {1, 2, 2, 3}));
   options.link_delay = Micros(Pick<4>(random, {50, 200, 1000, 8000}));
   options.disk_latency = Micros(Pick<4>(random, {50, 200, 1000, 5000}));
   options.produce_every = Millis(Pick<4>(random, {5, 20, 50, 200}));
@@ -53,6 +53,8 @@ Options Options::Draw(uint64_t seed) {
     options.faults[static_cast<size_t>(Fault::kDiskError)] = false;
     options.faults[static_cast<size_t>(Fault::kDiskFull)] = false;
   }
+  // Not drawn yet: a replica that leaves and comes back must be told apart from what it was.
+  options.faults[static_cast<size_t>(Fault::kMoves)] = false;
   return options;
 }
 

@@ -26,8 +26,9 @@ enum class Fault {
   kDiskFull,
   kClock,   // Clocks run fast or slow, and the wall clock jumps.
   kTopics,  // Topics come and go.
+  kMoves,   // Partitions move to other nodes.
 };
-inline constexpr size_t kFaults = 10;
+inline constexpr size_t kFaults = 11;
 
 std::string_view NameOf(Fault fault);
 absl::StatusOr<Fault> FaultOf(std::string_view name);

@@ -54,6 +54,7 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   view.written = core.written_index();
   CheckCommit(node, group, core, view);
   CheckRole(node, group, core, view);
+  if (!(view.configuration == core.configuration())) view.configuration = core.configuration();
 }
 
 // A node comes back with what it had promised.
@@ -161,9 +162,13 @@ bool Oracle::Has(NodeId node, GroupId group, LogIndex index, Term term) const {
 void Oracle::CheckQuorum(NodeId node, GroupId group, const raft::Core& core, LogIndex index,
                          Term term) {
   if (!durable_counts(group) && !lost_power_.empty()) return;  // What they had is gone.
-  const LogIndex quorum = core.configuration().QuorumIndex(
-      [&](NodeId member) { return Has(member, group, index, term) ? index : LogIndex(0); });
-  if (quorum < index) {
+  auto is_quorum = [&](const raft::Configuration& configuration) {
+    return configuration.QuorumIndex([&](NodeId member) {
+      return Has(member, group, index, term) ? index : LogIndex(0);
+    }) >= index;
+  };
+  // The one that this turn began with may be what it was committed under.
+  if (!is_quorum(core.configuration()) && !is_quorum(views_[{node, group}].configuration)) {
     Fail(node, group,
          absl::StrCat("entry ", index.value(), " of term ", term.value(),
                       " is committed, and not on a quorum of disks"));
@@ -243,6 +248,14 @@ void Oracle::OnEnded(NodeId node, bool power) {
     view->second.after_power = true;
     view->second.written = view->second.durable;
   }
+}
+
+void Oracle::OnLeft(NodeId node, GroupId group) {
+  View& view = views_[{node, group}];
+  // What it voted stays; its log does not.
+  const Term promised = view.term_promised;
+  view = View{};
+  view.term_promised = promised;
 }
 
 void Oracle::OnAcked(GroupId group, Offset offset, uint64_t value, int min_isr) {

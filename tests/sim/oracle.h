@@ -45,6 +45,8 @@ class Oracle {
   // The process of `node` has ended; `power`: and so has its machine.
   void OnEnded(NodeId node, bool power);
 
+  // The node has dropped its replica, which the group does not count on any more.
+  void OnLeft(NodeId node, GroupId group);
   // The group is deleted.
   void Forget(GroupId group) { deleted_.insert(group); }
 
@@ -83,6 +85,7 @@ class Oracle {
     LogIndex commit;
     Term term;
     raft::Role role = raft::Role::kFollower;
+    raft::Configuration configuration;
     bool fresh = true;  // Not seen since its process started.
     bool after_power = false;
     Term term_promised;  // The highest that left in a message.

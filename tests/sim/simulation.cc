@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace {
 
 constexpr Duration kSettleMax = std::chrono::seconds(15);
 constexpr Duration kLook = Millis(20);
+constexpr Duration kWatch = Millis(200);
+constexpr Duration kAloneMax = std::chrono::seconds(3);
+constexpr Duration kDeadMax = std::chrono::seconds(3);
 
 class Simulation {
  public:
@@ -42,6 +46,8 @@ class Simulation {
     }
     nemesis_.Start();
     workload_.Start();
+    // A process that is stopped knows nothing of the time that passes.
+    if (!options_.has(Fault::kPause)) KeepWatching();
     const MonoTime end = world_.now() + options_.length;
     while (world_.RunNext(end)) {
     }
@@ -78,12 +84,17 @@ class Simulation {
     NoteGroups(node, std::move(groups));
   }
 
-  // A group that a process had and has no more is deleted: it promises nothing any more.
+  // A group that a process had and has no more is deleted, or has moved away from it.
   void NoteGroups(const SimNode& node, std::vector<GroupId> groups) {
     auto& [life, before] = groups_[node.id()];
     if (life == node.life() && groups != before) {
       for (GroupId group : before) {
-        if (std::find(groups.begin(), groups.end(), group) == groups.end()) oracle_.Forget(group);
+        if (std::find(groups.begin(), groups.end(), group) != groups.end()) continue;
+        if (node.core().image()->FindGroup(group) == nullptr) {
+          oracle_.Forget(group);
+        } else {
+          oracle_.OnLeft(node.id(), group);
+        }
       }
     }
     life = node.life();
@@ -95,13 +106,84 @@ class Simulation {
     oracle_.OnSend(from, message, At(from).kv());
   }
 
+  // Where every replica of every node stands.
+  void TraceState() {
+    static constexpr const char* kRoles[] = {"follows", "asks", "stands", "leads"};
+    auto list = [](const std::vector<raft::Member>& members) {
+      std::string text;
+      for (const raft::Member& member : members) absl::StrAppend(&text, " ", member.node.value());
+      return text;
+    };
+    for (const auto& node : nodes_) {
+      if (!node->running() || !world_.tracing()) continue;
+      node->ForEachReplica([&](const Replica& replica) {
+        const raft::Core& core = replica.core();
+        const raft::Configuration& members = core.configuration();
+        world_.Trace(
+            absl::StrCat("node ", node->id().value(), " group ", core.group().value(), " ",
+                         kRoles[static_cast<int>(core.role())], " term ", core.term().value(),
+                         " leader ", core.leader().value(), " last ", core.last_index().value(),
+                         " commit ", core.commit_index().value(), " voters", list(members.voters),
+                         " old", list(members.outgoing), " learners", list(members.learners),
+                         " at ", core.configuration_index().value()));
+      });
+    }
+  }
+
+  // What may not last: a leader that no quorum can reach, and an ISR with a dead member.
+  void KeepWatching() {
+    world_.After(kWatch, [this] {
+      if (healing_) return;
+      for (const auto& node : nodes_) {
+        if (!node->running()) continue;
+        node->ForEachReplica([&](const Replica& replica) { WatchQuorum(*node, replica.core()); });
+      }
+      for (const Workload::Target& target : workload_.targets()) WatchIsr(target);
+      KeepWatching();
+    });
+  }
+
+  void WatchQuorum(const SimNode& node, const raft::Core& core) {
+    std::set<NodeId> heard{node.id()};
+    for (const auto& other : nodes_) {
+      if (other->running() && !network_.IsCut(other->id(), node.id())) heard.insert(other->id());
+    }
+    const bool alone =
+        core.is_leader() && core.configuration().Count(heard, {}) != raft::VoteResult::kWon;
+    int& looks = alone_for_[{node.id(), core.group()}];
+    looks = alone ? looks + 1 : 0;
+    if (looks * kWatch > kAloneMax) {
+      world_.Fail(absl::StrCat("node ", node.id().value(), ", group ", core.group().value(),
+                               ": leads for seconds without a quorum that it could hear"));
+    }
+  }
+
+  void WatchIsr(const Workload::Target& target) {
+    SimNode* leader = nullptr;
+    if (workload_.LeaderOf(target, &leader) == nullptr) return;
+    auto topic = leader->core().image()->FindTopic(target.topic);
+    if (topic == nullptr) return;
+    for (NodeId member : leader->core().StateOf(*topic, target.partition).isr) {
+      const SimNode& node = At(member);
+      if (node.running() || world_.now() - node.ended_at() < kDeadMax ||
+          world_.now() - leader->started_at() < kDeadMax) {
+        continue;
+      }
+      world_.Fail(absl::StrCat(target.topic, "-", target.partition, ": node ", member.value(),
+                               " is long dead and still in the ISR"));
+    }
+  }
+
   // Runs until `condition` holds, looking now and then; a violation named `what` when it does not.
   template <class Condition>
   void Await(const char* what, Condition condition) {
     const MonoTime end = world_.now() + kSettleMax;
     while (!condition() && !world_.failed()) {
       const MonoTime look = world_.now() + kLook;
-      if (look > end) return world_.Fail(absl::StrCat(what, " does not come about; ", missing_));
+      if (look > end) {
+        TraceState();
+        return world_.Fail(absl::StrCat(what, " does not come about; ", missing_));
+      }
       while (world_.RunNext(look)) {
       }
     }
@@ -110,6 +192,7 @@ class Simulation {
   void Settle() {
     if (world_.failed()) return;
     const MonoTime healed = world_.now();
+    healing_ = true;
     workload_.Stop();
     nemesis_.StopAndHeal();
     Await("a cluster with all its replicas equal", [this] { return Settled(); });
@@ -144,6 +227,9 @@ class Simulation {
       for (const auto& node : nodes_) {
         auto topic = node->core().image()->FindTopic(target.topic);
         if (topic == nullptr) return Missing(name + " is not known everywhere");
+        if (!topic->partitions[static_cast<size_t>(target.partition)].target.empty()) {
+          return Missing(name + " is still being moved");
+        }
         const PartitionState state = node->core().StateOf(*topic, target.partition);
         if (state.leader == kNoNode) return Missing(name + ": not everybody knows the leader");
         if (state.isr.size() != state.replicas.size())
@@ -165,6 +251,8 @@ class Simulation {
   Workload workload_;
   Nemesis nemesis_;
   std::map<NodeId, std::pair<uint64_t, std::vector<GroupId>>> groups_;  // By life.
+  std::map<std::pair<NodeId, GroupId>, int> alone_for_;                 // In looks.
+  bool healing_ = false;
   std::string missing_;
   int64_t healed_ms_ = 0;
 };

@@ -95,6 +95,28 @@ void Workload::ChangeTopics() {
   });
 }
 
+void Workload::MovePartition() {
+  SimNode* node = AnyNode(/*ready=*/true);
+  if (node == nullptr || targets_.empty()) return;
+  const Target& target = targets_[world_.Below(targets_.size())];
+  MoveSpec move{.topic = target.topic, .partition = target.partition};
+  if (world_.Chance(0.85)) {
+    std::vector<NodeId> all;
+    for (const auto& other : nodes_) all.push_back(other->id());
+    for (size_t i = all.size() - 1; i > 0; --i) std::swap(all[i], all[world_.Below(i + 1)]);
+    const size_t at_least = static_cast<size_t>(options_.min_isr);
+    all.resize(at_least + world_.Below(all.size() - at_least + 1));
+    move.replicas = std::move(all);
+  }
+  node->Deliver(0, [this, node, move] {
+    node->core().MoveReplicas({move}, node->clock().Mono() + std::chrono::seconds(2), 0,
+                              [this, move](const std::vector<absl::Status>& results) {
+                                world_.Trace(absl::StrCat("move ", move.topic, "-", move.partition,
+                                                          ": ", results.front().ToString()));
+                              });
+  });
+}
+
 SimNode* Workload::BelievedLeader(const Target& target) {
   SimNode* node = AnyNode();
   if (node == nullptr) return nullptr;

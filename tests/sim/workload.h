@@ -31,6 +31,9 @@ class Workload {
   // Creates or deletes some topic beside the fixed ones.
   void ChangeTopics();
 
+  // Asks for some partition to be moved to other nodes, or for a move to be undone.
+  void MovePartition();
+
   struct Target {
     std::string topic;
     int32_t partition;

@@ -245,6 +245,12 @@ class FakeBroker final : public Broker {
     std::move(done)(std::vector<absl::Status>(topics.size(), delete_error));
   }
 
+  void MoveReplicas(std::vector<MoveSpec> moves, MonoTime, size_t,
+                    absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override {
+    moved.insert(moved.end(), moves.begin(), moves.end());
+    std::move(done)(std::vector<absl::Status>(moves.size(), move_error));
+  }
+
   std::shared_ptr<FakePartition> AddPartition(std::string topic, int32_t index, size_t shard = 0) {
     TopicId id;
     id.bytes[0] = static_cast<uint8_t>(topic[0]);
@@ -264,6 +270,8 @@ class FakeBroker final : public Broker {
   absl::Status create_error;
   std::function<void()> on_create;
   absl::Status delete_error;
+  absl::Status move_error;
+  std::vector<MoveSpec> moved;
   std::vector<TopicSpec> created;
   std::vector<TopicId> deleted;
 

@@ -41,6 +41,10 @@ class FakeBroker final : public Broker {
                     absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override {
     std::move(done)({});
   }
+  void MoveReplicas(std::vector<MoveSpec>, MonoTime, size_t,
+                    absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override {
+    std::move(done)({});
+  }
 
   BrokerConfig config_;
   FakeClock clock_;

@@ -1,0 +1,51 @@
+// Bugs on demand: each switch breaks one rule that replication stands on. The simulator's second
+// build (GARAM_MUTATIONS) has them, to show that it would notice each; anywhere else they are
+// nothing.
+//
+// Threads: the simulator's one sets and reads the switch.
+#pragma once
+
+#include <cstdint>
+
+namespace garam {
+
+enum class Mutation : uint8_t {
+  kNone,
+  // Raft. Numbers are pitfalls of the field's usual list, named beside the code they break.
+  kBlindTruncate,         // Everything behind an append's start goes, without a conflict.
+  kAckBeforeWritten,      // A follower answers before its disk has.
+  kLeaderCountsEarly,     // A leader counts itself before its disk has.
+  kCommitBeyondMessage,   // A follower commits what the message did not show to agree.
+  kAckOwnLast,            // A follower acknowledges its own last index.
+  kVoteIgnoresTerm,       // The longer log is better, whatever its last term.
+  kVoteNotStored,         // Terms and votes stay in memory.
+  kVoteReplyEarly,        // A vote leaves before it is durable.
+  kVoteRequestEarly,      // A candidate asks, and counts itself, before its term is durable.
+  kCommitOldTerm,         // Entries of older terms commit by counting.
+  kNoNoop,                // A new leader appends nothing.
+  kStepDownTruncates,     // A leader that steps down drops what is not committed.
+  kEmptyAppendAcks,       // An append without news is acknowledged without looking at the disk.
+  kFlushRacesTruncation,  // A write that is done speaks for entries that have been replaced.
+  kStaleTermProposal,     // A proposal of an earlier leadership is taken.
+  kNoCheckQuorum,         // A leader without a quorum stays.
+  kSleepUntold,           // Followers are not told the last commit.
+  // Around it.
+  kDoubtIgnored,           // D3: a log that lost its end votes like any other.
+  kDoubtNotNoted,          // D3: nothing is on record before a written-only answer.
+  kDigestsIgnored,         // D16: a lost push is never made good.
+  kSyncSkipped,            // A log says durable without having synced.
+  kNamesNotSynced,         // A new segment's name is not synced.
+  kRecoveredTailUnsynced,  // Recovery calls durable what only the page cache has.
+  kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
+  kReadUncommitted,        // Fetches see what is not committed.
+  kCount,
+};
+
+#ifdef GARAM_MUTATIONS
+inline Mutation mutation_on = Mutation::kNone;
+inline bool Mutated(Mutation mutation) { return mutation_on == mutation; }
+#else
+constexpr bool Mutated(Mutation) { return false; }
+#endif
+
+}  // namespace garam

@@ -1,0 +1,176 @@
+// Shows that the simulator notices each of the bugs of common/mutation.h: runs seeds until one
+// fails, and says which and how.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "common/logging.h"
+#include "common/mutation.h"
+#include "tests/sim/options.h"
+#include "tests/sim/simulation.h"
+
+namespace garam::sim {
+namespace {
+
+struct Row {
+  Mutation mutation;
+  std::string_view name;
+  uint64_t budget = 500;  // Seeds.
+  // Bends the drawn options towards where this bug shows.
+  std::function<void(Options&)> direct = [](Options&) {};
+};
+
+void Only(Options& options, std::initializer_list<Fault> faults) {
+  options.faults = {};
+  for (Fault fault : faults) options.faults[static_cast<size_t>(fault)] = true;
+}
+
+void Hectic(Options& options) {
+  Only(options, {Fault::kKill, Fault::kReset, Fault::kCut});
+  options.fault_every = Millis(150);
+  options.disk_latency = Micros(5000);
+  options.produce_every = Millis(20);
+  options.unflushed = false;
+}
+
+void LosingPower(Options& options) {
+  Only(options, {Fault::kPowerLoss, Fault::kKill});
+  options.fault_every = Millis(500);
+  options.unflushed = false;
+}
+
+void LosingPowerUnflushed(Options& options) {
+  LosingPower(options);
+  options.unflushed = true;
+  options.produce_every = Millis(20);
+}
+
+const std::vector<Row>& Rows() {
+  static const std::vector<Row> rows = {
+      {Mutation::kBlindTruncate, "blind truncate"},
+      {Mutation::kAckBeforeWritten, "ack before written"},
+      {Mutation::kLeaderCountsEarly, "leader counts itself early"},
+      {Mutation::kCommitBeyondMessage, "commit beyond the message"},
+      {Mutation::kAckOwnLast, "ack own last index"},
+      {Mutation::kVoteIgnoresTerm, "vote ignores the last term", 2000, Hectic},
+      {Mutation::kVoteNotStored, "vote not stored"},
+      {Mutation::kVoteReplyEarly, "vote reply before durable"},
+      {Mutation::kVoteRequestEarly, "vote request before durable"},
+      {Mutation::kCommitOldTerm, "commit old-term entries", 20000, Hectic},
+      {Mutation::kNoNoop, "no no-op at election"},
+      {Mutation::kStepDownTruncates, "step-down truncates"},
+      {Mutation::kEmptyAppendAcks, "empty append acks all"},
+      {Mutation::kFlushRacesTruncation, "flush races truncation", 2000, Hectic},
+      {Mutation::kStaleTermProposal, "stale-term proposal", 2000, Hectic},
+      {Mutation::kNoCheckQuorum, "no check-quorum"},
+      {Mutation::kSleepUntold, "last commit untold"},
+      {Mutation::kDoubtIgnored, "doubt ignored", 5000, LosingPowerUnflushed},
+      {Mutation::kDoubtNotNoted, "doubt not noted", 5000, LosingPowerUnflushed},
+      {Mutation::kDigestsIgnored, "digests ignored", 2000},
+      {Mutation::kSyncSkipped, "sync skipped", 500, LosingPower},
+      {Mutation::kNamesNotSynced, "names not synced", 500, LosingPower},
+      {Mutation::kRecoveredTailUnsynced, "recovered tail unsynced", 2000, LosingPower},
+      {Mutation::kMinIsrIgnored, "min.insync ignored"},
+      {Mutation::kReadUncommitted, "reads uncommitted"},
+  };
+  return rows;
+}
+
+struct Found {
+  uint64_t seed = 0;  // 0: none within the budget.
+  std::array<char, 160> how{};
+};
+
+// In a process of its own: a bug may end it as well.
+Found Search(const Row& row) {
+  mutation_on = row.mutation;
+  Found found;
+  for (uint64_t seed = 1; seed <= row.budget && found.seed == 0; ++seed) {
+    Options options = Options::Draw(seed);
+    row.direct(options);
+    const Outcome outcome = Run(options, false);
+    if (outcome.failure.empty()) continue;
+    found.seed = seed;
+    std::snprintf(found.how.data(), found.how.size(), "%s", outcome.failure.c_str());
+  }
+  return found;
+}
+
+struct Job {
+  const Row* row;
+  pid_t child;
+  int pipe;
+};
+
+Job Begin(const Row& row) {
+  int ends[2];
+  if (pipe(ends) != 0) std::exit(1);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    const Found found = Search(row);
+    const bool told = write(ends[1], &found, sizeof(found)) == static_cast<ssize_t>(sizeof(found));
+    _exit(told ? 0 : 1);
+  }
+  close(ends[1]);
+  return {&row, child, ends[0]};
+}
+
+bool Finish(const Job& job) {
+  Found found;
+  const ssize_t got = read(job.pipe, &found, sizeof(found));
+  close(job.pipe);
+  int status = 0;
+  waitpid(job.child, &status, 0);
+  const bool died = got != static_cast<ssize_t>(sizeof(found));
+  const bool caught = died || found.seed != 0;
+  std::printf("%-8s %-30s", caught ? "caught" : "MISSED", std::string(job.row->name).c_str());
+  if (died) {
+    std::printf(" the process ended by signal %d\n", WTERMSIG(status));
+  } else if (caught) {
+    std::printf(" seed %5llu  %s\n", static_cast<unsigned long long>(found.seed), found.how.data());
+  } else {
+    std::printf(" not in %llu seeds\n", static_cast<unsigned long long>(job.row->budget));
+  }
+  std::fflush(stdout);
+  return caught;
+}
+
+int RunAll(const std::string& only, unsigned jobs) {
+  std::vector<const Row*> rows;
+  for (const Row& row : Rows()) {
+    if (only.empty() || row.name.find(only) != std::string_view::npos) rows.push_back(&row);
+  }
+  int missed = 0;
+  std::vector<Job> running;
+  for (size_t next = 0; next < rows.size() || !running.empty();) {
+    while (running.size() < jobs && next < rows.size()) running.push_back(Begin(*rows[next++]));
+    missed += Finish(running.front()) ? 0 : 1;
+    running.erase(running.begin());
+  }
+  std::printf("%zu mutations, %d missed\n", rows.size(), missed);
+  return missed == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace garam::sim
+
+int main(int argc, char** argv) {
+  std::string only;
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  CLI::App app{"Shows that the simulator would notice each bug that it knows of."};
+  app.add_option("--only", only, "those with this in their names");
+  app.add_option("--jobs", jobs, "processes at once");
+  CLI11_PARSE(app, argc, argv);
+  garam::SetLogLevel(garam::LogLevel::kOff);
+  return garam::sim::RunAll(only, jobs);
+}

@@ -1,0 +1,48 @@
+// The simulator itself: that it repeats, and that it has something to say.
+#include "tests/sim/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include "common/logging.h"
+
+namespace garam::sim {
+namespace {
+
+class SimTest : public ::testing::Test {
+ protected:
+  void SetUp() override { SetLogLevel(LogLevel::kOff); }
+  void TearDown() override { SetLogLevel(LogLevel::kInfo); }
+};
+
+TEST_F(SimTest, TheSameSeedGivesTheSameRun) {
+  for (uint64_t seed : {1, 2, 3, 4, 5, 6, 7, 8}) {
+    Options options = Options::Draw(seed);
+    options.length = Millis(4000);
+    const Outcome once = sim::Run(options, false);
+    const Outcome again = sim::Run(options, false);
+    EXPECT_EQ(once.trace_hash, again.trace_hash) << "seed " << seed;
+    EXPECT_EQ(once.events, again.events) << "seed " << seed;
+  }
+}
+
+TEST_F(SimTest, EveryInvariantHoldsAndWorkIsDone) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const Outcome outcome = sim::Run(Options::Draw(seed), false);
+    EXPECT_EQ(outcome.failure, "") << "./dev sim --seed " << seed;
+    EXPECT_GT(outcome.committed, 0U) << "seed " << seed;
+  }
+}
+
+TEST_F(SimTest, WithoutFaultsEveryProduceIsAcknowledgedSoon) {
+  Options options = Options::Draw(1);
+  options.faults = {};
+  options.length = Millis(5000);
+  const Outcome outcome = sim::Run(options, false);
+  EXPECT_EQ(outcome.failure, "");
+  EXPECT_GT(outcome.acknowledged, 10U);
+  EXPECT_EQ(outcome.faults, 0U);
+  EXPECT_LT(outcome.healed_ms, 1000);
+}
+
+}  // namespace
+}  // namespace garam::sim
