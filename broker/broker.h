@@ -68,11 +68,12 @@ class Broker {
   virtual void CreateTopics(
       std::vector<TopicSpec> topics, bool validate_only, MonoTime deadline, size_t shard,
       absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) = 0;
+  using StatusesDone = absl::AnyInvocable<void(std::vector<absl::Status>) &&>;  // One an item.
   virtual void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
-                            absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) = 0;
+                            StatusesDone done) = 0;
   // Where replicas are to be; done once the controller has taken it, which is before they are.
   virtual void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
-                            absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) = 0;
+                            StatusesDone done) = 0;
 };
 
 }  // namespace garam

@@ -86,9 +86,9 @@ class BrokerCore final : public Broker {
       std::vector<TopicSpec> topics, bool validate_only, MonoTime deadline, size_t shard,
       absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) override;
   void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
-                    absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override;
+                    StatusesDone done) override;
   void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
-                    absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override;
+                    StatusesDone done) override;
 
  private:
   NodeManager::Options NodeOptions();
@@ -118,6 +118,8 @@ class BrokerCore final : public Broker {
   void WriteSnapshot();
   void Register();
   bool Registered() const;
+  void AskForStatuses(ControllerRequest request, size_t count, MonoTime deadline, size_t shard,
+                      StatusesDone done);
   void TellMembers(GroupId group, LogIndex wish);
   BrokerImage OwnImage() const;
   void SetPeersFromImage(const MetadataImage& image);

@@ -7,6 +7,14 @@
 #include "common/status.h"
 
 namespace garam {
+namespace {
+
+std::vector<absl::Status> StatusesOf(ControllerReply reply) {
+  if (auto* deleted = std::get_if<DeleteTopicsReply>(&reply)) return std::move(deleted->statuses);
+  return std::move(std::get<MoveReplicasReply>(reply).statuses);
+}
+
+}  // namespace
 
 std::shared_ptr<const MetadataImage> BrokerCore::image() const {
   std::lock_guard lock(mutex_);
@@ -93,35 +101,29 @@ void BrokerCore::CreateTopics(
   });
 }
 
-void BrokerCore::MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
-                              absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) {
-  env_.executors[0]->Post([this, moves = std::move(moves), deadline, shard,
-                           done = std::move(done)]() mutable {
-    size_t count = moves.size();
-    controller_->Call(
-        MoveReplicasRequest{std::move(moves)}, deadline,
-        [this, count, shard,
-         done = std::move(done)](absl::StatusOr<ControllerReply> reply) mutable {
-          std::vector<absl::Status> results(count, reply.status());
-          if (reply.ok()) results = std::move(std::get<MoveReplicasReply>(*reply).statuses);
-          executor(shard).Post([done = std::move(done), results = std::move(results)]() mutable {
-            std::move(done)(std::move(results));
-          });
-        });
-  });
+void BrokerCore::DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
+                              StatusesDone done) {
+  const size_t count = topics.size();
+  AskForStatuses(DeleteTopicsRequest{std::move(topics)}, count, deadline, shard, std::move(done));
 }
 
-void BrokerCore::DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
-                              absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) {
-  env_.executors[0]->Post([this, topics = std::move(topics), deadline, shard,
+void BrokerCore::MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
+                              StatusesDone done) {
+  const size_t count = moves.size();
+  AskForStatuses(MoveReplicasRequest{std::move(moves)}, count, deadline, shard, std::move(done));
+}
+
+// A request of `count` items, each of which ends with a status.
+void BrokerCore::AskForStatuses(ControllerRequest request, size_t count, MonoTime deadline,
+                                size_t shard, StatusesDone done) {
+  env_.executors[0]->Post([this, request = std::move(request), count, deadline, shard,
                            done = std::move(done)]() mutable {
-    size_t count = topics.size();
     controller_->Call(
-        DeleteTopicsRequest{std::move(topics)}, deadline,
+        request, deadline,
         [this, count, shard,
          done = std::move(done)](absl::StatusOr<ControllerReply> reply) mutable {
           std::vector<absl::Status> results(count, reply.status());
-          if (reply.ok()) results = std::move(std::get<DeleteTopicsReply>(*reply).statuses);
+          if (reply.ok()) results = StatusesOf(*std::move(reply));
           executor(shard).Post([done = std::move(done), results = std::move(results)]() mutable {
             std::move(done)(std::move(results));
           });

@@ -8,6 +8,7 @@
 #include "common/endian.h"
 #include "common/logging.h"
 #include "common/status.h"
+#include "raft/digest.h"
 #include "storage/hard_state_store.h"
 #include "storage/log_identity.h"
 
@@ -29,10 +30,17 @@ raft::Stage StageOf(const TopicConfig& config) {
   return config.flush_messages == 1 ? raft::Stage::kDurable : raft::Stage::kWritten;
 }
 
+// A replica that came back is another member than the one that left.
+Incarnation MemberIdOf(const ReplicaImage& replica) {
+  if (replica.since == LogIndex(0)) return replica.incarnation;
+  const auto since = static_cast<uint64_t>(replica.since.value());
+  return Incarnation(raft::Mix64(replica.incarnation.value() + raft::Mix64(since)));
+}
+
 std::vector<raft::Member> VotersOf(const std::vector<ReplicaImage>& replicas) {
   std::vector<raft::Member> voters;
   for (const ReplicaImage& replica : replicas) {
-    voters.push_back({replica.node, replica.incarnation, raft::MemberRole::kVoter});
+    voters.push_back({replica.node, MemberIdOf(replica), raft::MemberRole::kVoter});
   }
   return voters;
 }
@@ -41,17 +49,12 @@ raft::WantedMembers WantedBy(const PartitionImage& partition) {
   return {static_cast<uint64_t>(partition.wish.value()), VotersOf(partition.target)};
 }
 
-// D18: only who is named by the command that made the group starts as a voter.
+// D18: only who was made with the group starts as a voter; a leader tells the others.
 raft::Configuration FoundersFor(const PartitionImage& partition, const ReplicaImage& here) {
-  const std::vector<ReplicaImage>& founders =
-      partition.founders.empty() ? partition.replicas : partition.founders;
-  auto has = [&here](const std::vector<ReplicaImage>& replicas) {
-    return std::find(replicas.begin(), replicas.end(), here) != replicas.end();
-  };
   raft::Configuration configuration;
-  if (has(founders) && !has(partition.departed)) {
-    configuration.voters = VotersOf(founders);
-  }
+  if (here.since != LogIndex(0)) return configuration;
+  configuration.voters =
+      VotersOf(partition.founders.empty() ? partition.replicas : partition.founders);
   return configuration;
 }
 
@@ -89,9 +92,10 @@ void PartitionSet::Reconcile(const MetadataImage& image) {
   image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionImage& partition = topic->partitions[i];
-      if (!partition.Has({options_.self, options_.incarnation})) continue;
+      const ReplicaImage* here = partition.Find(options_.self, options_.incarnation);
+      if (here == nullptr || IsAnother(partition.group, *here)) continue;
       wanted.insert(partition.group);
-      if (!Redirect(partition)) OpenPartition(*topic, static_cast<int32_t>(i));
+      if (!Redirect(partition)) OpenPartition(*topic, static_cast<int32_t>(i), *here);
     }
   });
   std::vector<GroupId> gone;
@@ -104,6 +108,12 @@ void PartitionSet::Reconcile(const MetadataImage& image) {
     }
   }
   for (GroupId group : gone) Delete(group);
+}
+
+bool PartitionSet::IsAnother(GroupId group, const ReplicaImage& here) const {
+  std::lock_guard lock(mutex_);
+  auto found = entries_.find(group);
+  return found != entries_.end() && found->second.since != here.since;
 }
 
 bool PartitionSet::Redirect(const PartitionImage& image) {
@@ -123,7 +133,7 @@ void PartitionSet::Tell(const Entry& entry) {
       [partition = entry.partition, wanted = entry.wanted] { partition->SetWanted(wanted); });
 }
 
-void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index) {
+void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const ReplicaImage& here) {
   const PartitionImage& image = topic.partitions[static_cast<size_t>(index)];
   absl::StatusOr<ParsedTopicConfig> parsed =
       ParseTopicConfig(topic.configs, options_.topic_defaults);
@@ -143,29 +153,41 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index) {
         options_.replica_lag_max, options_.announce, options_.on_members);
     found->second.partition = partition;
     found->second.identity = identity;
+    found->second.since = here.since;
     found->second.wanted = WantedBy(image);
     Tell(found->second);
   }
   shard.pool().Submit([this, &shard, partition, identity, config,
-                       founders = FoundersFor(image, {options_.self, options_.incarnation}),
+                       founders = FoundersFor(image, here), here,
                        preferred = image.replicas.front().node, folder = FolderOf(identity)] {
     auto found = std::make_shared<absl::StatusOr<Found>>(
-        OpenFiles(shard.log_env(), identity, folder, *config, partition->observer()));
-    shard.executor().Post([this, partition, founders, preferred, config, found] {
-      OnOpened(partition, founders, preferred, *config, std::move(*found));
+        OpenFiles(shard.log_env(), identity, folder, here.since, *config, partition->observer()));
+    shard.executor().Post([this, partition, here, founders, preferred, config, found] {
+      OnOpened(partition, MemberIdOf(here), founders, preferred, *config, std::move(*found));
     });
   });
 }
 
-absl::StatusOr<PartitionSet::Found> PartitionSet::OpenFiles(const storage::LogEnv& env,
-                                                            const storage::LogIdentity& identity,
-                                                            const std::string& folder,
-                                                            const TopicConfig& config,
-                                                            storage::LogObserver& observer) {
+absl::Status PartitionSet::RemoveLog(const storage::LogEnv& env,
+                                     const storage::LogIdentity& identity,
+                                     const std::string& folder) {
+  RETURN_IF_ERROR(storage::Log::Remove(env.fs, env.kv, identity.group, folder));
+  return storage::HardStateStore(env.kv).ClearUnflushed({identity.group});
+}
+
+absl::StatusOr<PartitionSet::Found> PartitionSet::OpenFiles(
+    const storage::LogEnv& env, const storage::LogIdentity& identity, const std::string& folder,
+    LogIndex since, const TopicConfig& config, storage::LogObserver& observer) {
   Found found;
+  storage::HardStateStore store(env.kv);
+  // What an earlier replica of this group left here is not this one's.
+  ASSIGN_OR_RETURN(const LogIndex stored_since, store.LoadSince(identity.group));
+  if (stored_since != since) {
+    RETURN_IF_ERROR(RemoveLog(env, identity, folder));
+    RETURN_IF_ERROR(store.SaveSince(identity.group, since));
+  }
   ASSIGN_OR_RETURN(found.log,
                    storage::Log::Open(env, identity, folder, LogOptionsOf(config), observer));
-  storage::HardStateStore store(env.kv);
   ASSIGN_OR_RETURN(std::optional<HardState> stored, store.Load(identity.group));
   if (stored) found.hard_state = *stored;
   ASSIGN_OR_RETURN(found.unflushed_boot, store.LoadUnflushed(identity.group));
@@ -173,9 +195,9 @@ absl::StatusOr<PartitionSet::Found> PartitionSet::OpenFiles(const storage::LogEn
 }
 
 // On the partition's shard.
-void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, raft::Configuration founders,
-                            NodeId preferred, const TopicConfig& config,
-                            absl::StatusOr<Found> found) {
+void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, Incarnation member_id,
+                            raft::Configuration founders, NodeId preferred,
+                            const TopicConfig& config, absl::StatusOr<Found> found) {
   const GroupId group = partition->group();
   Shard& shard = *options_.shards[partition->shard()];
   if (!found.ok()) {
@@ -186,7 +208,7 @@ void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, raft::Conf
   raft::CoreOptions core_options;
   core_options.group = group;
   core_options.self = options_.self;
-  core_options.incarnation = options_.incarnation;
+  core_options.incarnation = member_id;
   core_options.preferred = preferred;
   core_options.stage = StageOf(config);
   core_options.in_doubt = found->unflushed_boot && !noted;
@@ -260,7 +282,7 @@ void PartitionSet::Delete(GroupId group) {
 void PartitionSet::RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
                                bool keeps_promises) const {
   const std::string folder = FolderOf(identity);
-  absl::Status removed = storage::Log::Remove(env.fs, env.kv, identity.group, folder);
+  absl::Status removed = RemoveLog(env, identity, folder);
   if (removed.ok() && !keeps_promises) {
     removed = storage::HardStateStore(env.kv).Remove(identity.group);
   }

@@ -62,13 +62,16 @@ class PartitionSet {
   struct Entry {
     std::shared_ptr<DataPartition> partition;
     storage::LogIdentity identity;
+    LogIndex since;              // Which of this node's replicas of the group it is.
     raft::WantedMembers wanted;  // As the partition was told.
     bool open = false;
     bool leaving = false;
     bool keeps_promises = false;  // It leaves, but the group goes on.
   };
 
-  void OpenPartition(const TopicImage& topic, int32_t index);
+  void OpenPartition(const TopicImage& topic, int32_t index, const ReplicaImage& here);
+  // Whether what is open of the group is a replica that has left since.
+  bool IsAnother(GroupId group, const ReplicaImage& here) const;
   // Tells a partition that is here where it is to go; false when it is not here.
   bool Redirect(const PartitionImage& image);
   void Tell(const Entry& entry);
@@ -80,10 +83,13 @@ class PartitionSet {
   };
   static absl::StatusOr<Found> OpenFiles(const storage::LogEnv& env,
                                          const storage::LogIdentity& identity,
-                                         const std::string& folder, const TopicConfig& config,
-                                         storage::LogObserver& observer);
-  void OnOpened(std::shared_ptr<DataPartition> partition, raft::Configuration founders,
-                NodeId preferred, const TopicConfig& config, absl::StatusOr<Found> found);
+                                         const std::string& folder, LogIndex since,
+                                         const TopicConfig& config, storage::LogObserver& observer);
+  void OnOpened(std::shared_ptr<DataPartition> partition, Incarnation member_id,
+                raft::Configuration founders, NodeId preferred, const TopicConfig& config,
+                absl::StatusOr<Found> found);
+  static absl::Status RemoveLog(const storage::LogEnv& env, const storage::LogIdentity& identity,
+                                const std::string& folder);
   void RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
                    bool keeps_promises) const;
   void Delete(GroupId group);

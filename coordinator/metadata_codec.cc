@@ -73,6 +73,7 @@ ReplicaList ToProto(const std::vector<ReplicaImage>& replicas) {
     metadata::Replica& to = *proto.Add();
     to.set_node(replica.node.value());
     to.set_incarnation(replica.incarnation.value());
+    to.set_since(static_cast<uint64_t>(replica.since.value()));
   }
   return proto;
 }
@@ -81,8 +82,9 @@ std::vector<ReplicaImage> FromProto(const ReplicaList& replicas) {
   std::vector<ReplicaImage> images;
   images.reserve(static_cast<size_t>(replicas.size()));
   for (const metadata::Replica& replica : replicas) {
-    images.push_back(
-        {.node = NodeId(replica.node()), .incarnation = Incarnation(replica.incarnation())});
+    images.push_back({.node = NodeId(replica.node()),
+                      .incarnation = Incarnation(replica.incarnation()),
+                      .since = LogIndex(static_cast<int64_t>(replica.since()))});
   }
   return images;
 }
@@ -98,7 +100,6 @@ metadata::CreateTopic ToProto(const TopicImage& topic) {
     *to.mutable_target() = ToProto(partition.target);
     *to.mutable_founders() = ToProto(partition.founders);
     *to.mutable_leaving() = ToProto(partition.leaving);
-    *to.mutable_departed() = ToProto(partition.departed);
     to.set_wish(static_cast<uint64_t>(partition.wish.value()));
   }
   for (const auto& [name, value] : topic.configs) {
@@ -120,7 +121,6 @@ absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic) {
     partition.target = FromProto(from.target());
     partition.founders = FromProto(from.founders());
     partition.leaving = FromProto(from.leaving());
-    partition.departed = FromProto(from.departed());
     partition.wish = LogIndex(static_cast<int64_t>(from.wish()));
   }
   for (const metadata::Config& config : topic.configs()) {

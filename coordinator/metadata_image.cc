@@ -65,11 +65,13 @@ absl::Status CheckPartitions(const TopicImage& topic, GroupId next_group) {
 
 }  // namespace
 
-bool PartitionImage::Has(const ReplicaImage& replica) const {
+const ReplicaImage* PartitionImage::Find(NodeId node, Incarnation incarnation) const {
   for (const std::vector<ReplicaImage>* some : {&replicas, &target, &leaving}) {
-    if (std::find(some->begin(), some->end(), replica) != some->end()) return true;
+    for (const ReplicaImage& replica : *some) {
+      if (replica.node == node && replica.incarnation == incarnation) return &replica;
+    }
   }
-  return false;
+  return nullptr;
 }
 
 const BrokerEndpoint& BrokerImage::EndpointFor(std::string_view listener) const {
@@ -244,15 +246,17 @@ absl::StatusOr<TopicId> MetadataImage::Change(const metadata::ChangeReplicas& co
   TopicImage topic = *place->topic;
   PartitionImage& partition = topic.partitions[static_cast<size_t>(place->partition)];
   if (partition.founders.empty()) partition.founders = partition.replicas;
-  partition.replicas = FromProto(command.replicas());
-  partition.target = FromProto(command.target());
-  partition.leaving = FromProto(command.leaving());
+  auto known = [before = partition, this](std::vector<ReplicaImage> replicas) {
+    for (ReplicaImage& replica : replicas) {
+      const ReplicaImage* was = before.Find(replica.node, replica.incarnation);
+      replica.since = was == nullptr ? applied_index_ : was->since;
+    }
+    return replicas;
+  };
+  partition.replicas = known(FromProto(command.replicas()));
+  partition.target = known(FromProto(command.target()));
+  partition.leaving = known(FromProto(command.leaving()));
   partition.wish = applied_index_;
-  for (const ReplicaImage& founder : partition.founders) {
-    const bool noted = std::find(partition.departed.begin(), partition.departed.end(), founder) !=
-                       partition.departed.end();
-    if (!noted && !partition.Has(founder)) partition.departed.push_back(founder);
-  }
   if (!AreReplicas(partition.replicas) ||
       (!partition.target.empty() && !AreReplicas(partition.target))) {
     return MakeError(Errc::kInvalidReplicaAssignment,

@@ -66,6 +66,9 @@ struct BrokerImage {
 struct ReplicaImage {
   NodeId node{};
   Incarnation incarnation;  // Who may start as a voter of this replica (D18).
+  // Of the command that brought it in, 0 when it was made with the group: a replica that has left
+  // and comes back is another one, and knows nothing of the group.
+  LogIndex since{};
   friend bool operator==(const ReplicaImage&, const ReplicaImage&) = default;
 };
 
@@ -80,11 +83,9 @@ struct PartitionImage {
   // Who the group was made with, and may start it without being told by a leader (D18); empty:
   // `replicas` still are.
   std::vector<ReplicaImage> founders{};
-  // Founders that have left: should they come back, it is as newcomers, with nothing.
-  std::vector<ReplicaImage> departed{};
 
-  // Whether this incarnation of the node keeps a replica, or is to.
-  bool Has(const ReplicaImage& replica) const;
+  // The replica that this incarnation of the node keeps, or is to; null when there is none.
+  const ReplicaImage* Find(NodeId node, Incarnation incarnation) const;
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 

@@ -39,13 +39,14 @@ std::string Redirect(const PartitionImage& partition, const std::vector<ReplicaI
     for (const ReplicaImage& replica : *before) {
       const PartitionImage after{
           .replicas = partition.replicas, .target = wanted, .leaving = leaving};
-      if (!after.Has(replica)) leaving.push_back(replica);
+      if (after.Find(replica.node, replica.incarnation) == nullptr) leaving.push_back(replica);
     }
   }
   return ChangeCommand(partition.group, partition.replicas, wanted, leaving);
 }
 
 absl::StatusOr<std::vector<ReplicaImage>> Resolve(const MetadataImage& image,
+                                                  const PartitionImage& partition,
                                                   const std::vector<NodeId>& nodes) {
   if (nodes.empty()) {
     return MakeError(Errc::kInvalidReplicaAssignment,
@@ -65,7 +66,8 @@ absl::StatusOr<std::vector<ReplicaImage>> Resolve(const MetadataImage& image,
                        absl::StrCat("The manual partition assignment includes broker ",
                                     node.value(), ", but no such broker is registered."));
     }
-    replicas.push_back({node, broker->incarnation});
+    const ReplicaImage* known = partition.Find(node, broker->incarnation);
+    replicas.push_back(known != nullptr ? *known : ReplicaImage{node, broker->incarnation});
   }
   return replicas;
 }
@@ -90,7 +92,8 @@ absl::StatusOr<std::string> PlanMove(const MetadataImage& image, const MoveSpec&
     // Newcomers may be in the group by now: its leader has to let them go.
     return Redirect(partition, partition.replicas);
   }
-  ASSIGN_OR_RETURN(const std::vector<ReplicaImage> wanted, Resolve(image, *spec.replicas));
+  ASSIGN_OR_RETURN(const std::vector<ReplicaImage> wanted,
+                   Resolve(image, partition, *spec.replicas));
   if (partition.target.empty()) {
     if (wanted == partition.replicas) return std::string();
     // Another order alone is another preferred leader, and moves nothing.

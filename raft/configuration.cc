@@ -101,6 +101,15 @@ bool Configuration::Contains(NodeId node, Incarnation incarnation) const {
   return false;
 }
 
+Incarnation Configuration::LatestOf(NodeId node) const {
+  for (const std::vector<Member>* members : {&learners, &voters, &outgoing}) {
+    for (const Member& member : *members) {
+      if (member.node == node) return member.incarnation;
+    }
+  }
+  return Incarnation(0);
+}
+
 bool Configuration::IsReplaced(const Member& voter) const {
   auto succeeds = [&voter](const Member& other) {
     return other.node == voter.node && other.incarnation != voter.incarnation;

@@ -48,6 +48,8 @@ struct Configuration {
   // The member named `node`, of any incarnation.
   std::optional<Member> Find(NodeId node) const;
   bool Contains(NodeId node, Incarnation incarnation) const;
+  // Of the members named `node` the one that came last; 0 when there is none.
+  Incarnation LatestOf(NodeId node) const;
 
   // Whether another incarnation of a voter's node has come into the group after it: the disk of
   // this one is gone for good, so it neither votes nor has anything, whatever its successor says.

@@ -104,6 +104,7 @@ class Core {
 
   GroupId group() const { return options_.group; }
   NodeId self() const { return options_.self; }
+  Incarnation incarnation() const { return options_.incarnation; }
   Role role() const { return role_; }
   bool is_leader() const { return role_ == Role::kLeader; }
   Term term() const { return hard_state_.term; }

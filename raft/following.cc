@@ -8,6 +8,7 @@
 namespace garam::raft {
 
 void Core::StepAppend(NodeId from, Append message, MonoTime now) {
+  if (message.to != Incarnation(0) && message.to != options_.incarnation) return;
   if (message.term < term()) {
     // Answered, so that a leader of the past learns of the present (pitfall 31).
     AppendReply reply;
@@ -99,6 +100,7 @@ void Core::Reject(NodeId to, const Append& message) {
   reply.prev_index = message.prev_index;
   reply.hint_index = std::max(commit_, log_.LastAtOrBelow(message.prev_index, message.prev_term));
   reply.hint_term = log_.terms().TermAt(reply.hint_index);
+  reply.from = options_.incarnation;
   Send(to, reply);
 }
 
@@ -129,6 +131,7 @@ void Core::Acknowledge(bool always) {
   reply.written = written;
   reply.durable = durable;
   reply.commit = commit_;
+  reply.from = options_.incarnation;
   Send(leader_, reply);
 }
 

@@ -108,8 +108,8 @@ void Core::SendEntries(NodeId node, Progress& peer, std::vector<LogEntry> entrie
     peer.inflight.push_back({last, bytes});
     peer.inflight_bytes += bytes;
   }
-  Send(node,
-       Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries), last_index()});
+  Send(node, Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries),
+                    last_index(), configuration().LatestOf(node)});
   peer.next = last + 1;
   peer.told_commit = std::max(peer.told_commit, std::min(commit_, last));
   if (peer.state == PeerState::kProbe) {
@@ -128,6 +128,8 @@ void Core::StepAppendReply(NodeId from, const AppendReply& reply, MonoTime now) 
   if (!is_leader() || reply.term < term()) return;
   auto found = progress_.find(from);
   if (found == progress_.end() || reply.session != found->second.session) return;
+  // What a replica said that was on this node before does not count for the one that is.
+  if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from)) return;
   Progress& peer = found->second;
   peer.last_ack = now;
   if (reply.rejected) return HandleReject(from, peer, reply, now);

@@ -50,6 +50,9 @@ struct Append {
   std::vector<LogEntry> entries;  // prev_index + 1 and on, without a gap.
   // Where the leader's log ended when this left: a follower in doubt is whole again there (D3).
   LogIndex leader_last{0};
+  // The member that it is meant for, as the leader's configuration has it: a node that has left and
+  // come back, or lost its disk, is another one. 0: whoever is there.
+  Incarnation to{0};
 };
 
 struct AppendReply {
@@ -65,6 +68,7 @@ struct AppendReply {
   LogIndex prev_index;
   LogIndex hint_index;
   Term hint_term;
+  Incarnation from{0};  // The member that says so.
 
   friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };

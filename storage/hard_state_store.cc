@@ -11,6 +11,7 @@ namespace {
 constexpr char kFormat = 1;
 constexpr char kStatePrefix = 's';
 constexpr char kUnflushedPrefix = 'u';
+constexpr char kSincePrefix = 'r';
 constexpr size_t kStateBytes = 1 + 4 + 4 + 8;
 constexpr size_t kRowsMax = 1 << 24;  // More groups than one broker can hold.
 
@@ -95,10 +96,30 @@ absl::StatusOr<std::optional<std::string>> HardStateStore::LoadUnflushed(GroupId
   return std::optional<std::string>(value->substr(1));
 }
 
+absl::Status HardStateStore::SaveSince(GroupId group, LogIndex since) {
+  std::string value(1 + 8, kFormat);
+  StoreBigEndian<int64_t>(&value[1], since.value());
+  KvBatch batch;
+  batch.Put(KvFamily::kHardState, KeyOf(kSincePrefix, group), std::move(value));
+  return kv_.Write(batch, /*sync=*/true);
+}
+
+absl::StatusOr<LogIndex> HardStateStore::LoadSince(GroupId group) {
+  ASSIGN_OR_RETURN(std::optional<std::string> value,
+                   kv_.Get(KvFamily::kHardState, KeyOf(kSincePrefix, group)));
+  if (!value) return LogIndex(0);
+  if (value->size() != 9 || (*value)[0] != kFormat) {
+    return MakeError(Errc::kStorage, absl::StrCat("the replica row of group ", group.value(),
+                                                  " has an unknown format"));
+  }
+  return LogIndex(LoadBigEndian<int64_t>(value->data() + 1));
+}
+
 absl::Status HardStateStore::Remove(GroupId group) {
   KvBatch batch;
   batch.Delete(KvFamily::kHardState, KeyOf(kStatePrefix, group));
   batch.Delete(KvFamily::kHardState, KeyOf(kUnflushedPrefix, group));
+  batch.Delete(KvFamily::kHardState, KeyOf(kSincePrefix, group));
   return kv_.Write(batch, /*sync=*/true);
 }
 

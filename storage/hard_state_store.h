@@ -38,6 +38,11 @@ class HardStateStore {
   // The boot id of the group's row, if it has one: another one than now means doubt.
   absl::StatusOr<std::optional<std::string>> LoadUnflushed(GroupId group);
 
+  // Which of the group's replicas that this node had, one after the other, the log belongs to: the
+  // index of the command that brought it in; 0 without a row.
+  absl::Status SaveSince(GroupId group, LogIndex since);
+  absl::StatusOr<LogIndex> LoadSince(GroupId group);
+
   // Forgets a deleted group; durable on return.
   absl::Status Remove(GroupId group);
 

@@ -56,6 +56,7 @@ void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.
   io(message.prev_term);
   io(message.commit);
   io(message.leader_last);
+  io(message.to);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
@@ -68,6 +69,7 @@ void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
   io(message.prev_index);
   io(message.hint_index);
   io(message.hint_term);
+  io(message.from);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::TimeoutNow>& message) {

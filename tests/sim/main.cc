@@ -1,11 +1,14 @@
 // The simulator's command: one seed with its trace, or many on all cores.
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +25,7 @@ struct Arguments {
   uint64_t seed = 0;
   uint64_t seeds = 0;
   uint64_t first = 1;
+  uint64_t seconds = 0;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   int64_t length_ms = 0;
   std::vector<std::string> without;
@@ -71,40 +75,60 @@ int RunOne(const Arguments& arguments) {
   return 1;
 }
 
-// Every `jobs`-th seed from `first + job` on; the number of those that failed.
-int RunShare(const Arguments& arguments, unsigned job) {
-  int failed = 0;
-  for (uint64_t i = job; i < arguments.seeds; i += arguments.jobs) {
+// What the processes of a sweep share.
+struct Tally {
+  std::atomic<uint64_t> seeds{0};
+  std::atomic<uint64_t> committed{0};
+  std::atomic<uint64_t> failed{0};
+};
+
+// Every `jobs`-th seed from `first + job` on, so many or until the time is over.
+void RunShare(const Arguments& arguments, unsigned job, Tally& tally) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(arguments.seconds);
+  for (uint64_t i = job; arguments.seconds > 0 || i < arguments.seeds; i += arguments.jobs) {
+    if (arguments.seconds > 0 && std::chrono::steady_clock::now() >= end) return;
     const Options options = OptionsOf(arguments, arguments.first + i);
     const Outcome outcome = Run(options, false);
+    ++tally.seeds;
+    tally.committed += outcome.committed;
     if (outcome.failure.empty()) continue;
     Report(options, outcome);
-    if (++failed == 3) break;  // Enough to look at.
+    if (++tally.failed >= 3) return;  // Enough to look at.
   }
-  return failed;
 }
 
 int RunMany(const Arguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
+  void* shared =
+      mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return 2;
+  Tally& tally = *new (shared) Tally;
   std::vector<pid_t> children;
   for (unsigned job = 0; job < arguments.jobs; ++job) {
     const pid_t child = fork();
-    if (child == 0) _exit(RunShare(arguments, job));
+    if (child == 0) {
+      RunShare(arguments, job, tally);
+      _exit(0);
+    }
     children.push_back(child);
   }
-  bool failed = false;
+  bool died = false;
   for (pid_t child : children) {
     int status = 0;
     waitpid(child, &status, 0);
-    failed |= status != 0;
+    died |= status != 0;
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  std::printf("%llu seeds in %.1f s on %u cores: %.0f a minute and core; %s\n",
-              static_cast<unsigned long long>(arguments.seeds), seconds, arguments.jobs,
-              static_cast<double>(arguments.seeds) * 60 / seconds / arguments.jobs,
-              failed ? "some failed" : "no violation");
-  return failed ? 1 : 0;
+  const auto seeds = static_cast<double>(tally.seeds);
+  std::printf(
+      "%.0f seeds in %.1f s on %u cores: %.0f a minute and core, %llu entries committed; %s\n",
+      seeds, seconds, arguments.jobs, seeds * 60 / seconds / arguments.jobs,
+      static_cast<unsigned long long>(tally.committed),
+      died               ? "a process died"
+      : tally.failed > 0 ? "some failed"
+                         : "no violation");
+  return died || tally.failed > 0 ? 1 : 0;
 }
 
 }  // namespace
@@ -115,6 +139,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Runs whole clusters under bad luck in virtual time, from one seed each."};
   app.add_option("--seed", arguments.seed, "run this one");
   app.add_option("--seeds", arguments.seeds, "run so many, on all cores");
+  app.add_option("--seconds", arguments.seconds, "run as many as there is time for");
   app.add_option("--first", arguments.first, "the first of them");
   app.add_option("--jobs", arguments.jobs, "processes at once");
   app.add_option("--ms", arguments.length_ms, "virtual time until everything is healed");
@@ -124,7 +149,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   // Faults make brokers complain; that is no news here.
   garam::SetLogLevel(arguments.logs ? garam::LogLevel::kInfo : garam::LogLevel::kOff);
-  if (arguments.seeds > 0) return garam::sim::RunMany(arguments);
+  if (arguments.seeds > 0 || arguments.seconds > 0) return garam::sim::RunMany(arguments);
   if (arguments.seed == 0) arguments.seed = 1;
   return garam::sim::RunOne(arguments);
 }

@@ -53,8 +53,10 @@ Options Options::Draw(uint64_t seed) {
     options.faults[static_cast<size_t>(Fault::kDiskError)] = false;
     options.faults[static_cast<size_t>(Fault::kDiskFull)] = false;
   }
-  // Not drawn yet: a replica that leaves and comes back must be told apart from what it was.
-  options.faults[static_cast<size_t>(Fault::kMoves)] = false;
+  // In mode P a partition that has moved to one node is lost with that node's power.
+  if (options.unflushed && options.has(Fault::kPowerLoss)) {
+    options.faults[static_cast<size_t>(Fault::kMoves)] = false;
+  }
   return options;
 }
 

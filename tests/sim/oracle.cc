@@ -42,6 +42,8 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   const GroupId group = replica.group();
   if (deleted_.contains(group)) return;
   View& view = views_[{node, group}];
+  if (view.member_id != core.incarnation() && view.member_id != Incarnation(0)) OnLeft(node, group);
+  view.member_id = core.incarnation();
   if (view.fresh) CheckRestart(node, group, core, view);
   if (core.commit_index() > core.last_index() || core.durable_index() > core.written_index() ||
       core.written_index() > core.last_index()) {

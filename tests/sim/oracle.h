@@ -86,7 +86,8 @@ class Oracle {
     Term term;
     raft::Role role = raft::Role::kFollower;
     raft::Configuration configuration;
-    bool fresh = true;  // Not seen since its process started.
+    Incarnation member_id{0};  // 0: not seen yet.
+    bool fresh = true;         // Not seen since its process started.
     bool after_power = false;
     Term term_promised;  // The highest that left in a message.
     LogIndex last() const { return LogIndex(static_cast<int64_t>(terms.size())); }

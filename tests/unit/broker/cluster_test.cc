@@ -172,5 +172,34 @@ TEST(ClusterTest, ALeaderWithoutItsMajoritySaysThatNobodyLeads) {
       [&] { return cluster.core(leader).StateOf(*topic, 0).leader == kNoNode; }, 2000));
 }
 
+// Newcomers learn, then one joint step swaps all; a replica that comes back later starts with
+// nothing, though its node was there when the group was made.
+TEST(ClusterTest, APartitionMovesAwayFromItsLeaderAndBackAndLosesNothing) {
+  TestCluster cluster(4);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t"));
+  std::optional<Offset> first, second, third;
+  ASSERT_TRUE(cluster.Produce("t", "one", &first));
+  ASSERT_TRUE(cluster.RunUntil([&] { return first.has_value(); }));
+  const NodeId leader = cluster.LeaderOf("t");
+  std::vector<NodeId> made_with = cluster.ReplicasOf("t");
+  std::vector<NodeId> elsewhere;
+  for (int node = 1; node <= 4; ++node) {
+    if (NodeId(node) != leader) elsewhere.push_back(NodeId(node));
+  }
+  ASSERT_TRUE(cluster.Move("t", elsewhere));
+  EXPECT_NE(cluster.LeaderOf("t"), leader);
+  EXPECT_TRUE(cluster.RunUntil(
+      [&] { return ErrcOf(cluster.core(leader).Find("t", 0).status()) == Errc::kNotLeader; }));
+  ASSERT_TRUE(cluster.Produce("t", "two", &second));
+  ASSERT_TRUE(cluster.RunUntil([&] { return second.has_value(); }));
+  ASSERT_TRUE(cluster.Move("t", made_with));
+  ASSERT_TRUE(cluster.Produce("t", "three", &third));
+  ASSERT_TRUE(cluster.RunUntil([&] { return third.has_value(); }));
+  EXPECT_THAT(cluster.ReadAll("t"),
+              ElementsAre(Pair(Offset(0), HasSubstr("one")), Pair(Offset(1), HasSubstr("two")),
+                          Pair(Offset(2), HasSubstr("three"))));
+}
+
 }  // namespace
 }  // namespace garam

@@ -300,6 +300,23 @@ bool TestCluster::CreateTopic(const std::string& name, std::map<std::string, std
   return created && RunUntil([&] { return LeaderOf(name) != kNoNode; });
 }
 
+std::vector<NodeId> TestCluster::ReplicasOf(const std::string& topic) {
+  std::vector<NodeId> nodes;
+  auto found = core(nodes_.front()->id).image()->FindTopic(topic);
+  for (const ReplicaImage& replica : found->partitions[0].replicas) nodes.push_back(replica.node);
+  return nodes;
+}
+
+bool TestCluster::Move(const std::string& topic, const std::vector<NodeId>& nodes) {
+  BrokerCore& any = core(nodes_.front()->id);
+  bool taken = false;
+  any.MoveReplicas(
+      {{topic, 0, nodes}}, clock_.Mono() + Millis(10000), 0,
+      [&taken](const std::vector<absl::Status>& results) { taken = results.front().ok(); });
+  return RunUntil([&] { return taken && ReplicasOf(topic) == nodes; }) &&
+         RunUntil([&] { return LeaderOf(topic) != kNoNode; });
+}
+
 std::shared_ptr<Partition> TestCluster::PartitionOn(NodeId node, const std::string& topic) {
   if (!running(node)) return nullptr;
   absl::StatusOr<std::shared_ptr<Partition>> found = core(node).Find(topic, 0);

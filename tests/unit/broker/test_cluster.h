@@ -43,6 +43,9 @@ class TestCluster {
 
   // A topic with one partition on every node.
   bool CreateTopic(const std::string& name, std::map<std::string, std::string> configs = {});
+  // Asks for the partition to be on `nodes`, and steps until it is and somebody leads it.
+  bool Move(const std::string& topic, const std::vector<NodeId>& nodes);
+  std::vector<NodeId> ReplicasOf(const std::string& topic);
   // The node whose own replica leads and has committed in its term; kNoNode while none does.
   NodeId LeaderOf(const std::string& topic);
   // Offers one record to the leader; `acked` is set once it is acknowledged. False: no leader.
