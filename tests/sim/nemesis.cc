@@ -110,7 +110,6 @@ void Nemesis::BreakDisk(SimNode& node) {
   if (!node.running() || !bad_disks_.empty()) return;  // One bad disk is enough.
   bad_disks_.insert(node.id());
   world_.Trace(absl::StrCat("the disk of node ", node.id().value(), " fails"));
-  node.ExpectFatal();
   auto left = std::make_shared<uint64_t>(1 + world_.Below(3));
   node.files().SetFaults(
       [left](storage::FakeFileSystem::Call call, const std::string&) {
@@ -124,7 +123,6 @@ void Nemesis::BreakDisk(SimNode& node) {
 void Nemesis::FillDisk(SimNode& node) {
   if (!node.running()) return;
   world_.Trace(absl::StrCat("the disk of node ", node.id().value(), " is full"));
-  node.ExpectFatal();
   constexpr int64_t kLarge = int64_t{1} << 40;
   node.files().SetQuota(kLarge);
   const int64_t used = kLarge - *node.files().FreeBytes("/data");

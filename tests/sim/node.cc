@@ -55,7 +55,7 @@ void SimNode::Start() {
   absl::StatusOr<std::unique_ptr<DataFolder>> folder =
       DataFolder::Open(files_, "/data", id_, random_);
   if (!folder.ok()) {
-    if (!fatal_expected_) env_.world.Fail(absl::StrCat("no start: ", folder.status().ToString()));
+    if (!MayGiveUp()) env_.world.Fail(absl::StrCat("no start: ", folder.status().ToString()));
     ended_at_ = env_.world.now();
     return;
   }
@@ -95,13 +95,18 @@ void SimNode::Start() {
 
 void SimNode::OnFatal(const absl::Status& reason, uint64_t life) {
   env_.world.Trace(absl::StrCat("node ", id_.value(), " gives up: ", reason.ToString()));
-  if (!fatal_expected_) {
+  if (!MayGiveUp()) {
     return env_.world.Fail(absl::StrCat("node ", id_.value(), " gave up: ", reason.ToString()));
   }
   // The process ends a bit later: nothing in the core may be destroyed from within.
   env_.world.After(Micros(1), [this, life] {
     if (running() && life_number_ == life) Kill();
   });
+}
+
+// A broker whose disk fails or is full may end, and may find it so when it starts again.
+bool SimNode::MayGiveUp() const {
+  return dying_ || env_.options.has(Fault::kDiskError) || env_.options.has(Fault::kDiskFull);
 }
 
 void SimNode::Kill() {
@@ -138,12 +143,12 @@ void SimNode::RunJobsIntoTheEnd() {
       return dying() ? storage::FakeFileSystem::kNotMade : 0;
     });
     kv_.SetFaults([dying](const storage::KvBatch&, bool) { return dying() ? EIO : 0; });
-    fatal_expected_ = true;
+    dying_ = true;
     std::move(job)();
   }
   files_.SetFaults(nullptr);
   kv_.SetFaults(nullptr);
-  fatal_expected_ = false;
+  dying_ = false;
 }
 
 void SimNode::End(bool silent) {

@@ -69,12 +69,11 @@ class SimNode final : public Endpoint {
   SimPool& pool();
   storage::FakeFileSystem& files() { return files_; }
   storage::FakeKvStore& kv() { return kv_; }
-  // A fault of its disk has ended the process, or may.
-  void ExpectFatal() { fatal_expected_ = true; }
 
  private:
   struct Life;
 
+  bool MayGiveUp() const;
   void OnFatal(const absl::Status& reason, uint64_t life);
   void End(bool silent);
   void RunJobsIntoTheEnd();
@@ -90,7 +89,7 @@ class SimNode final : public Endpoint {
   uint64_t life_number_ = 0;
   int boots_ = 1;
   bool powered_ = true;
-  bool fatal_expected_ = false;
+  bool dying_ = false;  // The last calls of a process that is being ended.
   MonoTime started_at_{};
   MonoTime ended_at_{};
 };
