@@ -12,6 +12,7 @@
 #include "common/crc32c.h"
 #include "common/endian.h"
 #include "common/record_batch.h"
+#include "common/saturated.h"
 
 namespace garam {
 
@@ -68,7 +69,7 @@ struct BatchBuilder {
     int64_t max_ts = -1;
     for (size_t i = 0; i < records.size(); ++i) {
       plain += RecordBytes(records[i], static_cast<int32_t>(i));
-      max_ts = std::max(max_ts, base_timestamp_ms + records[i].timestamp_delta_ms);
+      max_ts = std::max(max_ts, SaturatedSum(base_timestamp_ms, records[i].timestamp_delta_ms));
     }
     plain += after_records;
     std::string body =
