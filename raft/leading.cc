@@ -60,12 +60,15 @@ absl::StatusOr<LogIndex> Core::Propose(Term expected_term, std::vector<LogEntry>
 
 void Core::RebuildProgress(MonoTime now) {
   const std::vector<NodeId> nodes = configuration().Nodes();
-  std::erase_if(progress_, [&nodes](const auto& peer) {
-    return !std::binary_search(nodes.begin(), nodes.end(), peer.first);
+  std::erase_if(progress_, [&](const auto& peer) {
+    return !std::binary_search(nodes.begin(), nodes.end(), peer.first) ||
+           peer.second.member != configuration().LatestOf(peer.first);
   });
   for (NodeId node : nodes) {
     if (node == self() || progress_.contains(node)) continue;
     Progress peer;
+    peer.member = configuration().LatestOf(node);
+    peer.session = ++last_session_;
     peer.next = last_index() + 1;
     peer.last_ack = now;
     progress_.emplace(node, std::move(peer));
@@ -188,7 +191,8 @@ void Core::PeerReset(NodeId node, MonoTime now) {
   auto found = progress_.find(node);
   if (found == progress_.end()) return;
   Progress fresh;
-  fresh.session = found->second.session + 1;
+  fresh.member = found->second.member;
+  fresh.session = ++last_session_;
   fresh.next = last_index() + 1;
   fresh.rejected = true;  // It probably has most of it: ask before sending anything.
   fresh.last_ack = found->second.last_ack;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/record_batch.h"
+#include "common/status.h"
 #include "tests/unit/broker/batch_builder.h"
 
 namespace garam::sim {
@@ -11,6 +12,7 @@ namespace {
 
 constexpr int kOutstandingMax = 5;
 constexpr Duration kProduceTimeout = std::chrono::seconds(3);
+constexpr Duration kRetry = Millis(20);
 
 }  // namespace
 
@@ -248,13 +250,18 @@ void Workload::KeepReading(size_t number) {
 
 void Workload::ReadAll(const Target& target, Offset from, std::function<void()> done) {
   SimNode* leader = nullptr;
-  if (LeaderOf(target, &leader) == nullptr) return;
-  OnPartition(*leader, target, [this, target, from, done](SimNode&, const auto& partition) {
+  // A leadership that has just moved, or is about to: once more, as a client would.
+  auto again = [this, target, from, done] {
+    world_.After(kRetry, [this, target, from, done] { ReadAll(target, from, done); });
+  };
+  if (LeaderOf(target, &leader) == nullptr) return again();
+  OnPartition(*leader, target, [this, target, from, done, again](SimNode&, const auto& partition) {
     ReadSpec spec;
     spec.from = from;
     spec.bytes_max = 100'000;
-    partition->Read(spec, [this, target, from, done,
+    partition->Read(spec, [this, target, from, done, again,
                            group = partition->group()](absl::StatusOr<ReadResult> result) {
+      if (ErrcOf(result.status()) == Errc::kNotLeader) return again();
       if (!result.ok()) return world_.Fail("cannot read: " + result.status().ToString());
       world_.After(Micros(10), [this, target, from, done, group, read = *std::move(result)] {
         Offset next = from;

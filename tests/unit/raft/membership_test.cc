@@ -141,5 +141,31 @@ TEST_F(MembershipTest, ALearnerIsSentEverythingAndCountsForNothing) {
   EXPECT_EQ(core(kD).NextDeadline(), std::nullopt) << "it never stands";
 }
 
+TEST_F(MembershipTest, AMemberThatComesBackWithinALeadershipIsHeardAgain) {
+  MakeLed();
+  // Their conversation has been started over, as it is when a stream breaks.
+  for (int i = 0; i < 2; ++i) {
+    cluster().Do(kA, [&](Core& a) { a.PeerReset(kC, now()); });
+    cluster().Run();
+  }
+  ASSERT_TRUE(Change(kA, Voters(2)).ok());
+  cluster().Run();
+  Configuration with_c = Voters(2);
+  with_c.learners.push_back({kC, Voters(3).voters[2].incarnation, MemberRole::kLearner});
+  ASSERT_TRUE(Change(kA, with_c).ok());
+  cluster().RunFor(Millis(1000));
+  EXPECT_EQ(core(kC).last_index(), core(kA).last_index());
+  EXPECT_EQ(core(kA).MatchOf(kC), core(kA).last_index());
+}
+
+TEST_F(MembershipTest, WhatANodesFormerMemberHadIsNotWhatItsSuccessorHas) {
+  MakeLed();
+  ASSERT_EQ(core(kA).MatchOf(kC), LogIndex(1));
+  Configuration another_c = Voters(3);
+  another_c.voters[2].incarnation = Incarnation(999);
+  ASSERT_TRUE(Change(kA, another_c).ok());
+  EXPECT_EQ(core(kA).MatchOf(kC), LogIndex(0));
+}
+
 }  // namespace
 }  // namespace garam::raft

@@ -25,6 +25,7 @@ GroupMessage SomeAppend() {
   append.prev_term = Term(4);
   append.commit = LogIndex(3);
   append.leader_last = LogIndex(12);
+  append.to = Incarnation(13);
   append.entries.push_back(Entry(8, EntryKind::kNoop, ""));
   append.entries.push_back(Entry(9, EntryKind::kBatch, "a batch"));
   append.entries.push_back(Entry(10, EntryKind::kRoll, "r"));
@@ -61,7 +62,7 @@ std::vector<GroupMessage> OfEveryKind() {
       {GroupId(3), raft::VoteReply{Term(7), true, false, true}},
       {GroupId(4), raft::VoteReply{Term(7), false, true}},
       {GroupId(5), raft::AppendReply{Term(1), 2, true, LogIndex(3), LogIndex(4), LogIndex(5),
-                                     LogIndex(6), LogIndex(7), Term(8)}},
+                                     LogIndex(6), LogIndex(7), Term(8), Incarnation(9)}},
       {GroupId(6), raft::TimeoutNow{Term(9)}},
   };
 }
@@ -72,19 +73,20 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "4752"
             "01"
             "02"
-            "00000064"
+            "0000006c"
             "00000008"
-            "187f42f1"
+            "ac6c51f8"
             // Group, kind of message.
             "0102030405060708"
             "03"
-            // Term, session, previous index and term, commit, the leader's last index.
+            // Term, session, previous index and term, commit, the leader's last index, to whom.
             "00000005"
             "00000006"
             "0000000000000007"
             "00000004"
             "0000000000000003"
             "000000000000000c"
+            "000000000000000d"
             // Entries: index, term, kind, size.
             "00000003"
             "0000000000000008"
@@ -116,6 +118,7 @@ TEST(StreamCodecTest, AnAppendSurvivesTheWay) {
   EXPECT_EQ(after.prev_index, before.prev_index);
   EXPECT_EQ(after.prev_term, before.prev_term);
   EXPECT_EQ(after.commit, before.commit);
+  EXPECT_EQ(after.to, before.to);
   EXPECT_EQ(after.leader_last, before.leader_last);
   ASSERT_EQ(after.entries.size(), before.entries.size());
   for (size_t i = 0; i < after.entries.size(); ++i) {
