@@ -28,13 +28,14 @@ struct Arguments {
   uint64_t seconds = 0;
   unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
   int64_t length_ms = 0;
+  std::string profile;
   std::vector<std::string> without;
   bool trace = false;
   bool logs = false;
 };
 
 Options OptionsOf(const Arguments& arguments, uint64_t seed) {
-  Options options = Options::Draw(seed);
+  Options options = *Options::Draw(seed, arguments.profile);
   if (arguments.length_ms > 0) options.length = Millis(arguments.length_ms);
   for (const std::string& name : arguments.without) {
     absl::StatusOr<Fault> fault = FaultOf(name);
@@ -143,6 +144,8 @@ int main(int argc, char** argv) {
   app.add_option("--first", arguments.first, "the first of them");
   app.add_option("--jobs", arguments.jobs, "processes at once");
   app.add_option("--ms", arguments.length_ms, "virtual time until everything is healed");
+  app.add_option("--profile", arguments.profile, "bend every seed towards rare bugs")
+      ->check(CLI::IsMember(garam::sim::Profiles()));
   app.add_option("--without", arguments.without, "a class of faults to leave out");
   app.add_flag("--trace", arguments.trace, "say what happens");
   app.add_flag("--logs", arguments.logs, "show the brokers' own log lines");

@@ -15,6 +15,43 @@ int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
   return choices[random.Below(kCount)];
 }
 
+void Only(Options& options, std::initializer_list<Fault> faults) {
+  options.faults = {};
+  for (Fault fault : faults) options.faults[static_cast<size_t>(fault)] = true;
+}
+
+// Leaders come and go while writes are under way.
+void Hectic(Options& options) {
+  Only(options, {Fault::kKill, Fault::kReset, Fault::kCut});
+  options.fault_every = Millis(150);
+  options.disk_latency = Micros(5000);
+  options.produce_every = Millis(20);
+  options.unflushed = false;
+}
+
+void LosingPower(Options& options) {
+  Only(options, {Fault::kPowerLoss, Fault::kKill});
+  options.fault_every = Millis(500);
+  options.unflushed = false;
+}
+
+void LosingPowerUnflushed(Options& options) {
+  LosingPower(options);
+  options.unflushed = true;
+  options.produce_every = Millis(20);
+}
+
+struct Profile {
+  std::string_view name;
+  void (*bend)(Options&);
+};
+
+constexpr std::array kProfiles = {
+    Profile{"hectic", Hectic},
+    Profile{"power", LosingPower},
+    Profile{"power-unflushed", LosingPowerUnflushed},
+};
+
 }  // namespace
 
 std::string_view NameOf(Fault fault) { return kNames[static_cast<size_t>(fault)]; }
@@ -58,6 +95,24 @@ Options Options::Draw(uint64_t seed) {
     options.faults[static_cast<size_t>(Fault::kMoves)] = false;
   }
   return options;
+}
+
+absl::StatusOr<Options> Options::Draw(uint64_t seed, std::string_view profile) {
+  Options options = Draw(seed);
+  if (profile.empty()) return options;
+  for (const Profile& known : kProfiles) {
+    if (known.name != profile) continue;
+    known.bend(options);
+    options.profile = known.name;
+    return options;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("no profile is called ", std::string(profile)));
+}
+
+std::vector<std::string_view> Profiles() {
+  std::vector<std::string_view> names;
+  for (const Profile& profile : kProfiles) names.push_back(profile.name);
+  return names;
 }
 
 std::string Options::ToString() const {

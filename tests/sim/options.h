@@ -35,6 +35,7 @@ absl::StatusOr<Fault> FaultOf(std::string_view name);
 
 struct Options {
   uint64_t seed = 1;
+  std::string_view profile;                    // One of Profiles(), or "".
   Duration length = std::chrono::seconds(20);  // Until everything is healed.
 
   int nodes = 3;
@@ -57,7 +58,13 @@ struct Options {
   bool has(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
   std::string ToString() const;
 
+  // As the seed has it, then bent by the profile where one is named. kInvalidArgument: there is
+  // none of this name.
   static Options Draw(uint64_t seed);
+  static absl::StatusOr<Options> Draw(uint64_t seed, std::string_view profile);
 };
+
+// Names of ways to bend options towards where rare bugs show.
+std::vector<std::string_view> Profiles();
 
 }  // namespace garam::sim

@@ -65,15 +65,18 @@ void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, Vi
   if (core.term() < view.term_promised) Fail(node, group, "a promised term is forgotten");
   const LogIndex kept = view.after_power ? view.durable : view.written;
   const bool lossless = !view.after_power || durable_counts(group);
-  if (lossless && core.last_index() < kept) {
-    Fail(node, group,
-         absl::StrCat("the log ends at ", core.last_index().value(), " after a restart, ",
-                      kept.value(), " was there"));
-  }
-  for (LogIndex i(1); i <= std::min(kept, core.last_index()) && lossless; i = i + 1) {
-    if (core.terms().TermAt(i) != view.terms[static_cast<size_t>(i.value() - 1)]) {
-      Fail(node, group, absl::StrCat("entry ", i.value(), " has another term after a restart"));
+  for (LogIndex i(1); i <= kept && lossless; i = i + 1) {
+    if (i > core.last_index()) {
+      Fail(node, group,
+           absl::StrCat("the log ends at ", core.last_index().value(), " after a restart, ",
+                        kept.value(), " was there"));
+      break;
     }
+    if (core.terms().TermAt(i) == view.terms[static_cast<size_t>(i.value() - 1)]) continue;
+    // What a leader sent while the log was being opened may have replaced the rest at once.
+    if (core.leader() != kNoNode && i > view.commit) break;
+    Fail(node, group, absl::StrCat("entry ", i.value(), " has another term after a restart"));
+    break;
   }
   view.terms.clear();
   for (LogIndex i(1); i <= core.last_index(); i = i + 1)

@@ -24,7 +24,10 @@ Options Shrink(Options options) {
 
 std::string CommandFor(const Options& options) {
   std::string command = absl::StrCat("./dev sim --seed ", options.seed);
-  const Options drawn = Options::Draw(options.seed);
+  if (!options.profile.empty()) {
+    absl::StrAppend(&command, " --profile ", std::string(options.profile));
+  }
+  const Options drawn = *Options::Draw(options.seed, options.profile);
   for (size_t i = 0; i < kFaults; ++i) {
     if (drawn.faults[i] && !options.faults[i]) {
       absl::StrAppend(&command, " --without ", std::string(NameOf(static_cast<Fault>(i))));
