@@ -182,7 +182,7 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal) {
   Shard& shard = *shards_[0];
   storage::LogIdentity identity{kMetadataGroup, "__cluster_metadata", 0, TopicId{}};
   env_.pool.Submit([this, &shard, identity, proposal] {
-    absl::StatusOr<std::shared_ptr<const MetadataImage>> loaded = LoadMetadataSnapshot(env_.kv);
+    absl::StatusOr<MetadataSnapshot> loaded = LoadMetadataSnapshot(env_.kv);
     if (!loaded.ok()) {
       env_.on_fatal(loaded.status());
       return;
@@ -195,7 +195,7 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal) {
                                    [this](Term term, NodeId leader) {
                                      Announce({kMetadataGroup, term, leader, 0, {}});
                                    },
-                                   [this](auto image) { SaveSnapshot(std::move(image)); },
+                                   [this](auto snapshot) { SaveSnapshot(std::move(snapshot)); },
                                    env_.on_fatal};
     auto group = std::make_shared<MetadataGroup>(shard, std::move(options));
     std::string folder = env_.folder.path() + "/" + storage::LogFolderName(identity);
@@ -208,15 +208,16 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal) {
       return;
     }
     HardState hard_state = stored->value_or(HardState());
-    shard.executor().Post([this, &shard, group, log, hard_state, proposal] {
-      JoinMetadata(shard, group, std::move(**log), hard_state, proposal);
+    const LogIndex commit = CommittedBy(*loaded, (**log)->terms(), (**log)->last_index());
+    shard.executor().Post([this, &shard, group, log, hard_state, commit, proposal] {
+      JoinMetadata(shard, group, std::move(**log), hard_state, commit, proposal);
     });
   });
 }
 
 void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group,
                               std::unique_ptr<storage::Log> log, const HardState& hard_state,
-                              const FormationProposal& proposal) {
+                              LogIndex commit, const FormationProposal& proposal) {
   if (stopping_) return;
   raft::Configuration configuration;
   for (const FormationVoter& voter : proposal.voters) {
@@ -230,9 +231,8 @@ void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group
   options.timing = TimingOf();
   bool first = configuration.voters.front().node == self_ && log->last_index() == LogIndex(0);
   bool alone = configuration.voters.size() == 1;
-  LogIndex applied = group->image()->applied_index();
   absl::StatusOr<raft::InitialState> state =
-      InitialStateOf(*log, hard_state, std::move(configuration), applied);
+      InitialStateOf(*log, hard_state, std::move(configuration), commit);
   if (!state.ok()) return env_.on_fatal(state.status());
   auto core = std::make_unique<raft::Core>(options, *std::move(state), shard.random(), shard.now());
   if (first || alone) core->Campaign(shard.now());
@@ -267,21 +267,21 @@ void BrokerCore::SetPeersFromImage(const MetadataImage& image) {
   }
 }
 
-void BrokerCore::SaveSnapshot(std::shared_ptr<const MetadataImage> image) {
-  snapshot_ = std::move(image);
+void BrokerCore::SaveSnapshot(MetadataSnapshot snapshot) {
+  snapshot_ = std::move(snapshot);
   if (!std::exchange(saving_snapshot_, true)) WriteSnapshot();
 }
 
 // One write at a time; of several images that wait only the newest is written.
 void BrokerCore::WriteSnapshot() {
   env_.pool.Submit(
-      [this, weak = std::weak_ptr<bool>(alive_), image = std::exchange(snapshot_, nullptr)] {
-        absl::Status saved = SaveMetadataSnapshot(env_.kv, *image);
+      [this, weak = std::weak_ptr<bool>(alive_), snapshot = *std::exchange(snapshot_, {})] {
+        absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot);
         if (!saved.ok()) LogWarn("the metadata snapshot is not saved: {}", saved.ToString());
         env_.executors[0]->Post([this, weak] {
           if (weak.expired()) return;
           saving_snapshot_ = false;
-          if (snapshot_ != nullptr) SaveSnapshot(std::exchange(snapshot_, nullptr));
+          if (snapshot_) SaveSnapshot(*std::exchange(snapshot_, {}));
         });
       });
 }

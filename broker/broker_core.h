@@ -111,10 +111,10 @@ class BrokerCore final : public Broker {
   void OnAdopted(const FormationProposal& proposal);
   void OpenMetadata(const FormationProposal& proposal);
   void JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group,
-                    std::unique_ptr<storage::Log> log, const HardState& hard_state,
+                    std::unique_ptr<storage::Log> log, const HardState& hard_state, LogIndex commit,
                     const FormationProposal& proposal);
   void OnApplied(const MetadataImage::Applied& applied);
-  void SaveSnapshot(std::shared_ptr<const MetadataImage> image);
+  void SaveSnapshot(MetadataSnapshot snapshot);
   void WriteSnapshot();
   void Register();
   bool Registered() const;
@@ -148,7 +148,7 @@ class BrokerCore final : public Broker {
   bool stopping_ = false;
   bool handed_over_ = false;  // A leadership of this broker was there to be given away.
   bool registering_ = false;
-  std::shared_ptr<const MetadataImage> snapshot_;  // To be saved next.
+  std::optional<MetadataSnapshot> snapshot_;  // To be saved next.
   bool saving_snapshot_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -19,8 +19,9 @@ MetadataGroup::MetadataGroup(Shard& shard, Options options)
     : shard_(shard),
       options_(std::move(options)),
       replica_(shard, kMetadataGroup, *this),
-      applied_(options_.image->applied_index()),
-      image_(options_.image) {}
+      applied_(options_.snapshot.image->applied_index()),
+      applied_term_(options_.snapshot.term),
+      image_(options_.snapshot.image) {}
 
 void MetadataGroup::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
   open_ = true;
@@ -33,7 +34,7 @@ void MetadataGroup::Stop(Task closed) {
     std::move(closed)();
     return;
   }
-  options_.save_snapshot(image());
+  options_.save_snapshot({image(), applied_term_});
   replica_.Close(std::move(closed));
 }
 
@@ -96,13 +97,14 @@ bool MetadataGroup::ApplyOne(const LogEntry& entry) {
     applied.image = before->At(entry.index);
   }
   applied_ = entry.index;
+  applied_term_ = entry.term;
   {
     std::lock_guard lock(mutex_);
     image_ = applied.image;
   }
   if (entry.kind == EntryKind::kCommand) {
     options_.on_applied(applied);
-    options_.save_snapshot(applied.image);
+    options_.save_snapshot({applied.image, entry.term});
   }
   return true;
 }

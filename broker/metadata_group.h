@@ -18,6 +18,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "broker/metadata_snapshot.h"
 #include "broker/replica.h"
 #include "common/ids.h"
 #include "common/random.h"
@@ -32,16 +33,15 @@ class MetadataGroup final : public ReplicaEvents {
  public:
   struct Options {
     ControllerDefaults defaults;
-    FormationProposal formed;  // The voters, and the first entry of a new cluster.
-    // The image as of a snapshot, or MetadataImage::Empty().
-    std::shared_ptr<const MetadataImage> image;
+    FormationProposal formed;   // The voters, and the first entry of a new cluster.
+    MetadataSnapshot snapshot;  // To begin with.
     std::function<std::set<NodeId>()> live;
     // A command was applied; `image()` has it.
     std::function<void(const MetadataImage::Applied&)> on_applied;
     // Who leads group 0 changed.
     std::function<void(Term, NodeId)> on_leader;
-    // Stores a snapshot of the image, some time.
-    std::function<void(std::shared_ptr<const MetadataImage>)> save_snapshot;
+    // Stores the snapshot, some time.
+    std::function<void(MetadataSnapshot)> save_snapshot;
     std::function<void(absl::Status)> on_fatal;
   };
 
@@ -93,6 +93,7 @@ class MetadataGroup final : public ReplicaEvents {
   Options options_;
   Replica replica_;
   LogIndex applied_;
+  Term applied_term_;
   bool applying_ = false;
   std::deque<Waiter> waiters_;  // By index.
   // As controller: the image with every own command, committed or not. Null: not the controller.

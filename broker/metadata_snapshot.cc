@@ -3,31 +3,45 @@
 #include <string>
 #include <utility>
 
+#include "common/endian.h"
 #include "common/status.h"
 
 namespace garam {
 namespace {
 
 constexpr char kKey[] = "image";  // Keys of the logs begin with m, t, o and a.
-constexpr char kFormat = 1;
+constexpr char kFormat = 2;       // One byte, the term, the image.
+constexpr size_t kHeadBytes = 1 + sizeof(uint32_t);
 
 }  // namespace
 
-absl::Status SaveMetadataSnapshot(storage::KvStore& kv, const MetadataImage& image) {
+absl::Status SaveMetadataSnapshot(storage::KvStore& kv, const MetadataSnapshot& snapshot) {
+  std::string row(kHeadBytes, kFormat);
+  StoreBigEndian(row.data() + 1, static_cast<uint32_t>(snapshot.term.value()));
   storage::KvBatch batch;
-  batch.Put(storage::KvFamily::kPartition, kKey, std::string(1, kFormat) + image.EncodeSnapshot());
+  batch.Put(storage::KvFamily::kPartition, kKey, row + snapshot.image->EncodeSnapshot());
   return kv.Write(batch, /*sync=*/false);
 }
 
-absl::StatusOr<std::shared_ptr<const MetadataImage>> LoadMetadataSnapshot(storage::KvStore& kv) {
+absl::StatusOr<MetadataSnapshot> LoadMetadataSnapshot(storage::KvStore& kv) {
   ASSIGN_OR_RETURN(std::optional<std::string> row, kv.Get(storage::KvFamily::kPartition, kKey));
-  if (!row) return MetadataImage::Empty();
-  if (row->empty() || row->front() != kFormat) {
+  if (!row) return MetadataSnapshot{MetadataImage::Empty(), Term(0)};
+  if (row->size() < kHeadBytes || row->front() != kFormat) {
     return MakeError(Errc::kUnsupportedVersion,
                      "the metadata snapshot is of a format this build does not know; start the "
                      "newer build");
   }
-  return MetadataImage::DecodeSnapshot(std::string_view(*row).substr(1));
+  MetadataSnapshot snapshot;
+  snapshot.term = Term(static_cast<int32_t>(LoadBigEndian<uint32_t>(row->data() + 1)));
+  ASSIGN_OR_RETURN(snapshot.image,
+                   MetadataImage::DecodeSnapshot(std::string_view(*row).substr(kHeadBytes)));
+  return snapshot;
+}
+
+LogIndex CommittedBy(const MetadataSnapshot& snapshot, const TermRows& terms, LogIndex last_index) {
+  const LogIndex applied = snapshot.image->applied_index();
+  const bool has_it = applied <= last_index && terms.TermAt(applied) == snapshot.term;
+  return has_it ? applied : LogIndex(0);
 }
 
 }  // namespace garam

@@ -8,14 +8,25 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/term_rows.h"
 #include "coordinator/metadata_image.h"
 #include "storage/kv_store.h"
 
 namespace garam {
 
-absl::Status SaveMetadataSnapshot(storage::KvStore& kv, const MetadataImage& image);
+struct MetadataSnapshot {
+  std::shared_ptr<const MetadataImage> image;  // Not null.
+  Term term;                                   // Of the last entry that is in it.
+};
+
+absl::Status SaveMetadataSnapshot(storage::KvStore& kv, const MetadataSnapshot& snapshot);
 
 // MetadataImage::Empty() when there is none.
-absl::StatusOr<std::shared_ptr<const MetadataImage>> LoadMetadataSnapshot(storage::KvStore& kv);
+absl::StatusOr<MetadataSnapshot> LoadMetadataSnapshot(storage::KvStore& kv);
+
+// How much of a log is known to be committed by the snapshot beside it. 0 where the log does not
+// have the snapshot's last entry: what has been applied may be ahead of what the disk kept, and
+// the disk may still have what that entry replaced.
+LogIndex CommittedBy(const MetadataSnapshot& snapshot, const TermRows& terms, LogIndex last_index);
 
 }  // namespace garam

@@ -230,7 +230,7 @@ class Core {
   // Leading.
   std::map<NodeId, Progress> progress_;
   uint32_t last_session_ = 0;  // A member that leaves and comes back must not hear an old number.
-  LogIndex term_start_;  // Of our no-op.
+  LogIndex term_start_;        // Of our no-op.
   size_t uncommitted_bytes_ = 0;
   MonoTime commit_moved_at_{};
   std::optional<MonoTime> quorum_lost_at_;  // When we step down unless a quorum is back.

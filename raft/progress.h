@@ -21,7 +21,7 @@ struct Progress {
   PeerState state = PeerState::kProbe;
   Incarnation member{0};  // Who on that node it is.
   uint32_t session = 0;   // No two of a leader's have the same, whoever they are with.
-  LogIndex written;  // Match, by the follower's own reports; each only grows within a session.
+  LogIndex written;       // Match, by the follower's own reports; each only grows within a session.
   LogIndex durable;
   LogIndex commit;  // What the follower said it knows.
   LogIndex next{1};
