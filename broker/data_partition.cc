@@ -273,7 +273,8 @@ void DataPartition::OnAppended(const std::vector<LogEntry>& entries) {
 void DataPartition::OnTruncated(LogIndex from, Offset next_offset) {
   while (!boundaries_.empty() && boundaries_.back().index >= from) boundaries_.pop_back();
   if (boundaries_.empty()) boundaries_.push_back({from - 1, next_offset, 0});
-  appended_offset_ = next_offset_ = next_offset;
+  appended_offset_ = next_offset;
+  if (!Mutated(Mutation::kStaleOffsets)) next_offset_ = next_offset;
   tail_.TruncateTo(next_offset_);
 }
 

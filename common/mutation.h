@@ -26,7 +26,8 @@ enum class Mutation : uint8_t {
   kStepDownTruncates,     // A leader that steps down drops what is not committed.
   kEmptyAppendAcks,       // An append without news is acknowledged without looking at the disk.
   kFlushRacesTruncation,  // A write that is done speaks for entries that have been replaced.
-  kStaleTermProposal,     // A proposal of an earlier leadership is taken.
+  kNoJointStep,           // Voters are swapped at once.
+  kOldConversation,       // A member that comes back is spoken to under an old number.
   kNoCheckQuorum,         // A leader without a quorum stays.
   kSleepUntold,           // Followers are not told the last commit.
   // Around it.
@@ -36,6 +37,8 @@ enum class Mutation : uint8_t {
   kSyncSkipped,            // A log says durable without having synced.
   kNamesNotSynced,         // A new segment's name is not synced.
   kRecoveredTailUnsynced,  // Recovery calls durable what only the page cache has.
+  kSnapshotVouches,        // What was applied counts as committed, whatever the log has.
+  kStaleOffsets,           // Offsets of what was truncated are not given out again.
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
   kReadUncommitted,        // Fetches see what is not committed.
   kCount,

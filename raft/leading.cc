@@ -23,8 +23,7 @@ size_t PayloadBytes(const std::vector<LogEntry>& entries) {
 
 absl::StatusOr<LogIndex> Core::Propose(Term expected_term, std::vector<LogEntry> entries,
                                        MonoTime now) {
-  const bool current = expected_term == term() || Mutated(Mutation::kStaleTermProposal);
-  if (!is_leader() || !current) {
+  if (!is_leader() || expected_term != term()) {
     return MakeError(Errc::kNotLeader, absl::StrCat("does not lead term ", expected_term.value()));
   }
   if (transferring()) return MakeError(Errc::kNotLeader, "leadership is being handed over");
@@ -68,7 +67,7 @@ void Core::RebuildProgress(MonoTime now) {
     if (node == self() || progress_.contains(node)) continue;
     Progress peer;
     peer.member = configuration().LatestOf(node);
-    peer.session = ++last_session_;
+    peer.session = Mutated(Mutation::kOldConversation) ? 1 : ++last_session_;
     peer.next = last_index() + 1;
     peer.last_ack = now;
     progress_.emplace(node, std::move(peer));

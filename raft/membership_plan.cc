@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/mutation.h"
+
 namespace garam::raft {
 namespace {
 
@@ -51,7 +53,7 @@ std::optional<Configuration> NextConfiguration(const Configuration& current, boo
     if (!caught_up(newcomer.node)) return std::nullopt;
   }
   next.voters = wanted.voters;
-  next.outgoing = current.voters;
+  if (!Mutated(Mutation::kNoJointStep)) next.outgoing = current.voters;
   return next;
 }
 

@@ -35,6 +35,29 @@ void LosingPower(Options& options) {
   options.unflushed = false;
 }
 
+// Writes are under way for so long that leaders change meanwhile.
+void Stalls(Options& options) {
+  Only(options, {Fault::kSlowDisk, Fault::kKill, Fault::kCut});
+  options.fault_every = Millis(100);
+  options.produce_every = Millis(5);
+  options.unflushed = false;
+}
+
+// Processes end in the middle of a write, and power goes soon after they are back.
+void Blackouts(Options& options) {
+  LosingPower(options);
+  options.fault_every = Millis(60);
+  options.disk_latency = Micros(5000);
+  options.produce_every = Millis(5);
+}
+
+// Members come and go while leaders do.
+void Moves(Options& options) {
+  Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
+  options.fault_every = Millis(100);
+  options.unflushed = false;
+}
+
 void LosingPowerUnflushed(Options& options) {
   LosingPower(options);
   options.unflushed = true;
@@ -47,9 +70,9 @@ struct Profile {
 };
 
 constexpr std::array kProfiles = {
-    Profile{"hectic", Hectic},
-    Profile{"power", LosingPower},
-    Profile{"power-unflushed", LosingPowerUnflushed},
+    Profile{"hectic", Hectic}, Profile{"power", LosingPower},
+    Profile{"stalls", Stalls}, Profile{"blackouts", Blackouts},
+    Profile{"moves", Moves},   Profile{"power-unflushed", LosingPowerUnflushed},
 };
 
 }  // namespace
