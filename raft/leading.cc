@@ -86,13 +86,17 @@ void Core::MaybeSend(NodeId node, Progress& peer, MonoTime now) {
   if (peer.state == PeerState::kProbe && (peer.rejected || peer.next > last_index())) {
     return SendEmpty(node, peer, now);
   }
-  while (peer.next <= last_index() && peer.inflight_bytes < options_.inflight_bytes_max) {
+  // With one entry at a time the bug shows in less than a day.
+  const bool slowly = Mutated(Mutation::kCommitOldTerm);
+  const size_t bytes_max = slowly ? 1 : options_.append_bytes_max;
+  const size_t inflight_max = slowly ? 1 : options_.inflight_bytes_max;
+  while (peer.next <= last_index() && peer.inflight_bytes < inflight_max) {
     if (!tail().Has(peer.next)) {
       peer.reading = true;
-      reads_.push_back({node, peer.next, options_.append_bytes_max});
+      reads_.push_back({node, peer.next, bytes_max});
       return;
     }
-    SendEntries(node, peer, tail().Copy(peer.next, options_.append_bytes_max), now);
+    SendEntries(node, peer, tail().Copy(peer.next, bytes_max), now);
     if (peer.state == PeerState::kProbe) return;
   }
 }

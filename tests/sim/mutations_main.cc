@@ -39,7 +39,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kVoteNotStored, "vote not stored"},
       {Mutation::kVoteReplyEarly, "vote reply before durable"},
       {Mutation::kVoteRequestEarly, "vote request before durable"},
-      {Mutation::kCommitOldTerm, "commit old-term entries", 20000, "hectic"},
+      {Mutation::kCommitOldTerm, "commit old-term entries", 5000, "figure-8", 164},
       {Mutation::kNoNoop, "no no-op at election"},
       {Mutation::kStepDownTruncates, "step-down truncates"},
       {Mutation::kEmptyAppendAcks, "empty append acks all"},

@@ -51,6 +51,18 @@ void Blackouts(Options& options) {
   options.produce_every = Millis(5);
 }
 
+// Leaders change while their entries are on their way: figure 8 of the Raft paper.
+void FigureEight(Options& options) {
+  Only(options, {Fault::kKill, Fault::kCut});
+  options.nodes = 5;
+  options.shards = options.topics = options.partitions = 1;
+  options.link_delay = Micros(8000);
+  options.disk_latency = Micros(50);
+  options.produce_every = Millis(5);
+  options.fault_every = Millis(200);
+  options.unflushed = false;
+}
+
 // Members come and go while leaders do.
 void Moves(Options& options) {
   Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
@@ -70,9 +82,13 @@ struct Profile {
 };
 
 constexpr std::array kProfiles = {
-    Profile{"hectic", Hectic}, Profile{"power", LosingPower},
-    Profile{"stalls", Stalls}, Profile{"blackouts", Blackouts},
-    Profile{"moves", Moves},   Profile{"power-unflushed", LosingPowerUnflushed},
+    Profile{"hectic", Hectic},
+    Profile{"power", LosingPower},
+    Profile{"stalls", Stalls},
+    Profile{"blackouts", Blackouts},
+    Profile{"figure-8", FigureEight},
+    Profile{"moves", Moves},
+    Profile{"power-unflushed", LosingPowerUnflushed},
 };
 
 }  // namespace
