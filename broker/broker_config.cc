@@ -255,6 +255,8 @@ absl::Status Loader::LoadTopics() {
   }
   config_.auto_create_topics = settings_.Bool("auto.create.topics.enable");
   config_.delete_topic_enable = settings_.Bool("delete.topic.enable");
+  config_.auto_leader_rebalance = settings_.Bool("auto.leader.rebalance.enable");
+  config_.leader_settle = MillisOf("garam.leader.settle.ms");
   config_.replica_lag_time_max = MillisOf("replica.lag.time.max.ms");
   for (const TopicOption& topic : TopicOptions()) {
     const ConfigSetting* setting = settings_.Find(topic.broker_key);

@@ -64,6 +64,8 @@ struct BrokerConfig {
   // Broker-level values of topic settings, by the topic's key; only what was set explicitly.
   std::map<std::string, std::string> topic_defaults{};
 
+  bool auto_leader_rebalance = true;
+  Duration leader_settle = Millis(5000);  // In sync for so long before it leads again.
   Duration replica_lag_time_max = Millis(30000);
 
   // Requests and connections.

@@ -17,6 +17,7 @@ namespace {
 constexpr Duration kTellAgain = Millis(500);
 constexpr Duration kRegisterTimeout = Millis(2000);
 constexpr Duration kHandOverPoll = Millis(5);
+constexpr Duration kBalanceEvery = Millis(1000);
 
 // Clients learn by their next request that the leader has moved, and ask where to: librdkafka
 // within 100 ms. Were the connection gone by then, they would wait for it to come back.
@@ -31,7 +32,8 @@ BrokerCore::BrokerCore(BrokerConfig config, Env env)
     : config_(std::move(config)),
       env_(std::move(env)),
       self_(config_.node_id),
-      start_id_(env_.random.Next() | 1) {
+      start_id_(env_.random.Next() | 1),
+      balancer_({.settle = config_.leader_settle}) {
   const StoredIdentity& stored = env_.folder.identity();
   if (stored.proposal) cluster_id_ = stored.proposal->cluster_id;
   nodes_ = std::make_unique<NodeManager>(NodeOptions());
@@ -165,6 +167,7 @@ void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
       nodes_->SetPeer({voter.node, voter.address.host, voter.address.port, 0});
     }
     formation_->Start(control);
+    if (config_.auto_leader_rebalance) Balance();
   });
 }
 
@@ -343,6 +346,34 @@ void BrokerCore::MaybeReady() {
   if (ready_ || stopping_ || !Registered()) return;
   ready_ = true;
   env_.on_ready();
+}
+
+// Every broker for the partitions that it leads; see LeaderBalancer.
+void BrokerCore::Balance() {
+  const std::shared_ptr<const MetadataImage> now = image();
+  const std::set<NodeId> live = nodes_->live();
+  std::vector<LeaderBalancer::Stray> strays;
+  for (const LeaderState& state : leaders_.LedBy(self_)) {
+    const GroupPlace* place = now->FindGroup(state.group);
+    if (place == nullptr) continue;
+    const auto& partition = place->topic->partitions[static_cast<size_t>(place->partition)];
+    const NodeId preferred = partition.replicas.front().node;
+    const bool in_sync =
+        std::find(state.isr.begin(), state.isr.end(), preferred) != state.isr.end() &&
+        live.contains(preferred);
+    if (preferred != self_ && partition.target.empty() && in_sync) {
+      strays.push_back({state.group, preferred});
+    }
+  }
+  for (GroupId group : balancer_.Pick(strays, env_.clock.Mono())) {
+    std::shared_ptr<DataPartition> partition = partitions_->Find(group);
+    if (partition == nullptr) continue;
+    executor(partition->shard()).Post([partition] { partition->LetPreferredLead(); });
+  }
+  env_.executors[0]->PostAt(env_.clock.Mono() + kBalanceEvery,
+                            [this, weak = std::weak_ptr<bool>(alive_)] {
+                              if (!weak.expired() && !stopping_) Balance();
+                            });
 }
 
 void BrokerCore::HandOver(MonoTime deadline, Task done) {

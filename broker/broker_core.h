@@ -21,6 +21,7 @@
 #include "broker/controller_client.h"
 #include "broker/data_folder.h"
 #include "broker/formation_driver.h"
+#include "broker/leader_balancer.h"
 #include "broker/leader_table.h"
 #include "broker/metadata_group.h"
 #include "broker/node_manager.h"
@@ -124,6 +125,7 @@ class BrokerCore final : public Broker {
   BrokerImage OwnImage() const;
   void SetPeersFromImage(const MetadataImage& image);
   void MaybeReady();
+  void Balance();
   void PollHandOver(MonoTime deadline, Task done);
   absl::StatusOr<std::shared_ptr<Partition>> FindIn(const std::shared_ptr<const TopicImage>& topic,
                                                     int32_t partition) const;
@@ -133,6 +135,7 @@ class BrokerCore final : public Broker {
   const NodeId self_;
   const StartId start_id_;
   LeaderTable leaders_;
+  LeaderBalancer balancer_;  // Executor 0.
   std::unique_ptr<NodeManager> nodes_;
   std::unique_ptr<FormationDriver> formation_;
   std::unique_ptr<ControllerClient> controller_;

@@ -134,6 +134,7 @@ void BrokerCore::AskForStatuses(ControllerRequest request, size_t count, MonoTim
 // --- What peers say ---
 
 void BrokerCore::OnNodeEvent(NodeId node, NodeEvent event) {
+  if (event == NodeEvent::kDown) balancer_.NodeDown(node, env_.clock.Mono());
   for (const auto& shard : shards_) {
     shard->executor().Post([shard = shard.get(), node, event] {
       switch (event) {

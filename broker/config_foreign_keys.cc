@@ -16,7 +16,6 @@ constexpr std::array<std::string_view, 326> kKeys = {
     "alter.config.policy.class.name",
     "alter.log.dirs.replication.quota.window.num",
     "alter.log.dirs.replication.quota.window.size.seconds",
-    "auto.leader.rebalance.enable",
     "background.threads",
     "broker.heartbeat.interval.ms",
     "broker.id.generation.enable",

@@ -299,10 +299,17 @@ void DataPartition::OnProgress() {
   Reconfigure();
 }
 
-void DataPartition::SetWanted(raft::WantedMembers wanted) {
+void DataPartition::SetWanted(raft::WantedMembers wanted, NodeId preferred) {
   wanted_ = std::move(wanted);
+  preferred_ = preferred;
   members_told_ = false;
   OnProgress();
+  LetPreferredLead();
+}
+
+void DataPartition::LetPreferredLead() {
+  if (!open_ || !confirmed_ || !isr_.Contains(preferred_)) return;
+  if (preferred_ != replica_.core().self()) replica_.HandOver(preferred_);
 }
 
 // A configuration is in force from the moment it is in the log.

@@ -56,8 +56,11 @@ class DataPartition final : public Partition,
   const Replica& replica() const { return replica_; }
   // Leads, and what it says of the partition (high watermark, ISR) is true.
   bool confirmed() const { return confirmed_; }
-  // Who is to belong to the group; empty: whoever does. Whichever replica leads sees to it.
-  void SetWanted(raft::WantedMembers wanted);
+  // Who is to belong to the group (nobody: whoever does), and who is to lead it when it can.
+  // Whichever replica leads sees to it; a new wish for the same is a wish for that leader now.
+  void SetWanted(raft::WantedMembers wanted, NodeId preferred);
+  // Hands the leadership to the preferred replica, when this broker has it and that one is in sync.
+  void LetPreferredLead();
   // A node that says that it cannot append here leaves the ISR at once.
   void SetCanAppend(NodeId node, bool can_append);
 
@@ -158,6 +161,7 @@ class DataPartition final : public Partition,
   NodeId announced_leader_ = kNoNode;
 
   raft::WantedMembers wanted_;  // Not empty while the group is being moved.
+  NodeId preferred_ = kNoNode;  // Who is to lead it.
   bool members_told_ = false;   // Of this leadership and this wish.
 
   WatchId last_watch_ = 0;

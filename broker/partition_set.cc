@@ -124,13 +124,16 @@ bool PartitionSet::Redirect(const PartitionImage& image) {
   raft::WantedMembers wanted = WantedBy(image);
   if (entry.wanted == wanted) return true;
   entry.wanted = wanted;
+  entry.preferred = image.replicas.front().node;
   Tell(entry);
   return true;
 }
 
 void PartitionSet::Tell(const Entry& entry) {
   options_.shards[entry.partition->shard()]->executor().Post(
-      [partition = entry.partition, wanted = entry.wanted] { partition->SetWanted(wanted); });
+      [partition = entry.partition, wanted = entry.wanted, preferred = entry.preferred] {
+        partition->SetWanted(wanted, preferred);
+      });
 }
 
 void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const ReplicaImage& here) {
@@ -155,6 +158,7 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const R
     found->second.identity = identity;
     found->second.since = here.since;
     found->second.wanted = WantedBy(image);
+    found->second.preferred = image.replicas.front().node;
     Tell(found->second);
   }
   shard.pool().Submit([this, &shard, partition, identity, config,

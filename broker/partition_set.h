@@ -64,6 +64,7 @@ class PartitionSet {
     storage::LogIdentity identity;
     LogIndex since;              // Which of this node's replicas of the group it is.
     raft::WantedMembers wanted;  // As the partition was told.
+    NodeId preferred = kNoNode;  // The same.
     bool open = false;
     bool leaving = false;
     bool keeps_promises = false;  // It leaves, but the group goes on.

@@ -43,6 +43,11 @@ absl::StatusOr<LogIndex> Replica::Propose(Term term, std::vector<LogEntry> entri
   return index;
 }
 
+void Replica::HandOver(NodeId target) {
+  if (closed_ || core_->transferring()) return;
+  if (core_->Transfer(target, shard_.now()).ok()) MarkDirty();
+}
+
 void Replica::Step(NodeId from, raft::Message message) {
   if (closed_) return;
   core_->Step(from, std::move(message), shard_.now());

@@ -77,6 +77,8 @@ class Replica final : public storage::LogObserver {
   // Appends as leader of `term`; what was proposed is persisted and sent at the end of the turn.
   // Returns the index of the first entry. kNotLeader, kThrottled, kStorage.
   absl::StatusOr<LogIndex> Propose(Term term, std::vector<LogEntry> entries);
+  // Hands the leadership to `target`, kNoNode: to the best one, when it is here to be given.
+  void HandOver(NodeId target);
 
   // A message of this group from `from`; the Ready it makes is carried out by EndTurn.
   void Step(NodeId from, raft::Message message);

@@ -222,10 +222,7 @@ bool Shard::HandOverLeaderships() {
     // A group of one has nobody to hand over to.
     if (replica->core().progress().empty()) continue;
     leads = true;
-    if (replica->core().transferring()) continue;
-    absl::Status started = replica->core().Transfer(kNoNode, now());
-    if (!started.ok()) continue;
-    replica->MarkDirty();
+    replica->HandOver(kNoNode);
   }
   return leads;
 }

@@ -111,6 +111,7 @@ void Put(const MoveReplicasRequest& request, controller::Request& to) {
     move.set_topic(spec.topic);
     move.set_partition(spec.partition);
     move.set_cancel(!spec.replicas.has_value());
+    move.set_leadership_only(spec.leadership_only);
     if (!spec.replicas.has_value()) continue;
     for (NodeId node : *spec.replicas) move.add_replicas(node.value());
   }
@@ -122,6 +123,7 @@ MoveReplicasRequest Get(const controller::MoveReplicas& moves) {
     MoveSpec& spec = request.moves.emplace_back();
     spec.topic = move.topic();
     spec.partition = move.partition();
+    spec.leadership_only = move.leadership_only();
     if (move.cancel()) continue;
     spec.replicas.emplace();
     for (int32_t node : move.replicas()) spec.replicas->push_back(NodeId(node));

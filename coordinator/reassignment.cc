@@ -85,6 +85,9 @@ absl::StatusOr<std::string> PlanMove(const MetadataImage& image, const MoveSpec&
             : absl::StrCat("Unable to find partition ", spec.topic, ":", spec.partition, "."));
   }
   const PartitionImage& partition = topic->partitions[static_cast<size_t>(spec.partition)];
+  if (spec.leadership_only) {  // A wish for what is wished already; see DataPartition::SetWanted.
+    return ChangeCommand(partition.group, partition.replicas, partition.target, partition.leaving);
+  }
   if (!spec.replicas) {
     if (partition.target.empty()) {
       return MakeError(Errc::kNoReassignment, "No partition reassignment is in progress.");

@@ -15,11 +15,13 @@
 
 namespace garam {
 
-// One partition that somebody wants moved; without `replicas`, a move that is to be undone.
+// One partition that somebody wants moved; without `replicas`, a move that is to be undone, or
+// nothing to be moved at all but the leadership, to the first replica.
 struct MoveSpec {
   std::string topic{};
   int32_t partition = 0;
   std::optional<std::vector<NodeId>> replicas{};
+  bool leadership_only = false;
   friend bool operator==(const MoveSpec&, const MoveSpec&) = default;
 };
 

@@ -17,6 +17,9 @@ constexpr ApiRow kRows[] = {
     {ApiKey::kCreateTopics, HandleCreateTopics},
     {ApiKey::kDeleteTopics, HandleDeleteTopics},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+    {ApiKey::kElectLeaders, HandleElectLeaders},
+    {ApiKey::kAlterPartitionReassignments, HandleAlterPartitionReassignments},
+    {ApiKey::kListPartitionReassignments, HandleListPartitionReassignments},
     {ApiKey::kDescribeCluster, HandleDescribeCluster},
 };
 

@@ -5,13 +5,16 @@
 
 namespace garam {
 
+void HandleAlterPartitionReassignments(RequestPtr request);
 void HandleApiVersions(RequestPtr request);
 void HandleCreateTopics(RequestPtr request);
 void HandleDeleteTopics(RequestPtr request);
 void HandleDescribeCluster(RequestPtr request);
+void HandleElectLeaders(RequestPtr request);
 void HandleFetch(RequestPtr request);
 void HandleFindCoordinator(RequestPtr request);
 void HandleListOffsets(RequestPtr request);
+void HandleListPartitionReassignments(RequestPtr request);
 void HandleMetadata(RequestPtr request);
 void HandleOffsetForLeaderEpoch(RequestPtr request);
 void HandleProduce(RequestPtr request);
