@@ -35,6 +35,13 @@ struct PartitionState {
   std::vector<NodeId> offline;
 };
 
+// Where this broker keeps its logs.
+struct LogFolder {
+  std::string path;
+  int64_t total_bytes = 0;
+  int64_t usable_bytes = 0;
+};
+
 class Broker {
  public:
   virtual ~Broker() = default;
@@ -62,6 +69,10 @@ class Broker {
                                                           int32_t partition) const = 0;
   virtual absl::StatusOr<std::shared_ptr<Partition>> Find(const TopicId& topic,
                                                           int32_t partition) const = 0;
+
+  // The data folder and its disk; `done` runs on executor `shard`. Any thread.
+  virtual void DescribeFolder(size_t shard,
+                              absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) = 0;
 
   // Controller requests: forwarded to the controller, wherever it is. `done` runs on executor
   // `shard`, after this broker's image has the result (or at the deadline: kTimedOut).

@@ -86,6 +86,8 @@ class BrokerCore final : public Broker {
   void CreateTopics(
       std::vector<TopicSpec> topics, bool validate_only, MonoTime deadline, size_t shard,
       absl::AnyInvocable<void(std::vector<absl::StatusOr<CreatedTopic>>) &&> done) override;
+  void DescribeFolder(size_t shard,
+                      absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) override;
   void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
                     StatusesDone done) override;
   void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,

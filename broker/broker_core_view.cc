@@ -107,6 +107,23 @@ void BrokerCore::DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, si
   AskForStatuses(DeleteTopicsRequest{std::move(topics)}, count, deadline, shard, std::move(done));
 }
 
+void BrokerCore::DescribeFolder(size_t shard,
+                                absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) {
+  env_.pool.Submit([this, shard, done = std::move(done)]() mutable {
+    absl::StatusOr<LogFolder> folder = LogFolder{.path = env_.folder.path()};
+    absl::StatusOr<storage::FileSystem::Space> space = env_.files.SpaceOf(folder->path);
+    if (space.ok()) {
+      folder->total_bytes = space->total_bytes;
+      folder->usable_bytes = space->usable_bytes;
+    } else {
+      folder = space.status();
+    }
+    executor(shard).Post([done = std::move(done), folder = std::move(folder)]() mutable {
+      std::move(done)(std::move(folder));
+    });
+  });
+}
+
 void BrokerCore::MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                               StatusesDone done) {
   const size_t count = moves.size();

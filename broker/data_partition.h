@@ -80,6 +80,7 @@ class DataPartition final : public Partition,
                    absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) override;
   void FindByTimestamp(int64_t timestamp_ms, std::optional<Term> current_leader_epoch,
                        absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) override;
+  LogSize Size() const override;
   absl::StatusOr<EpochEnd> EndOfEpoch(Term epoch,
                                       std::optional<Term> current_leader_epoch) const override;
 

@@ -176,6 +176,12 @@ void DataPartition::AnswerTimestamp(absl::StatusOr<std::optional<Bytes>> batch,
   std::move(done)(found);
 }
 
+LogSize DataPartition::Size() const {
+  if (!open_) return {};
+  const int64_t lag = high_watermark_.value() - appended_offset_.value();
+  return {.bytes = replica_.log().size_bytes(), .lag_offsets = std::max<int64_t>(0, lag)};
+}
+
 absl::StatusOr<EpochEnd> DataPartition::EndOfEpoch(Term epoch,
                                                    std::optional<Term> current_leader_epoch) const {
   RETURN_IF_ERROR(CheckLeader(current_leader_epoch));

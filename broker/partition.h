@@ -78,6 +78,12 @@ struct EpochEnd {
   Offset end_offset{-1};
 };
 
+// What this broker's replica has on its disk.
+struct LogSize {
+  int64_t bytes = 0;
+  int64_t lag_offsets = 0;  // Behind the high watermark.
+};
+
 class Partition {
  public:
   virtual ~Partition() = default;
@@ -117,6 +123,7 @@ class Partition {
   // The first record at or after `timestamp_ms`; kLatest-like answer offset -1 when there is none.
   virtual void FindByTimestamp(int64_t timestamp_ms, std::optional<Term> current_leader_epoch,
                                absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) = 0;
+  virtual LogSize Size() const = 0;  // Also of one that does not lead.
   virtual absl::StatusOr<EpochEnd> EndOfEpoch(Term epoch,
                                               std::optional<Term> current_leader_epoch) const = 0;
 };

@@ -237,9 +237,11 @@ absl::StatusOr<std::unique_ptr<FileLock>> FakeFileSystem::Lock(const std::string
   });
 }
 
-absl::StatusOr<int64_t> FakeFileSystem::FreeBytes(const std::string&) {
+absl::StatusOr<FileSystem::Space> FakeFileSystem::SpaceOf(const std::string&) {
   std::lock_guard lock(mutex_);
-  return quota_ ? std::max<int64_t>(0, *quota_ - UsedBytes()) : int64_t{1} << 40;
+  const int64_t total = quota_.value_or(int64_t{1} << 40);
+  const int64_t usable = quota_ ? std::max<int64_t>(0, total - UsedBytes()) : total;
+  return Space{.total_bytes = total, .usable_bytes = usable};
 }
 
 absl::Status FakeFileSystem::WriteNode(Node& node, const std::string& path, int64_t position,

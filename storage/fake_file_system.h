@@ -37,7 +37,7 @@ class FakeFileSystem final : public FileSystem {
   absl::Status SyncDirectory(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override;
-  absl::StatusOr<int64_t> FreeBytes(const std::string& path) override;
+  absl::StatusOr<Space> SpaceOf(const std::string& path) override;
 
   // Power lost: only what was synced is left.
   void Crash();

@@ -76,8 +76,12 @@ class FileSystem {
   // Takes the exclusive lock of the file at `path`, made when missing. kAlreadyExists when another
   // process has it.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
-  // What an unprivileged process may still write to the disk that holds `path`.
-  virtual absl::StatusOr<int64_t> FreeBytes(const std::string& path) = 0;
+  // Of the disk that holds `path`; usable: what an unprivileged process may still write.
+  struct Space {
+    int64_t total_bytes = 0;
+    int64_t usable_bytes = 0;
+  };
+  virtual absl::StatusOr<Space> SpaceOf(const std::string& path) = 0;
 };
 
 // Whether the only thing wrong is that the disk is full: the caller may try again later.

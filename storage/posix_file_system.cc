@@ -190,10 +190,12 @@ absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::strin
                    absl::StrCat(path, " is locked: another process uses this data folder"));
 }
 
-absl::StatusOr<int64_t> PosixFileSystem::FreeBytes(const std::string& path) {
+absl::StatusOr<FileSystem::Space> PosixFileSystem::SpaceOf(const std::string& path) {
   struct statvfs about {};
   if (::statvfs(path.c_str(), &about) != 0) return PathError("statvfs", path);
-  return static_cast<int64_t>(about.f_bavail) * static_cast<int64_t>(about.f_frsize);
+  const auto block = static_cast<int64_t>(about.f_frsize);
+  return Space{.total_bytes = static_cast<int64_t>(about.f_blocks) * block,
+               .usable_bytes = static_cast<int64_t>(about.f_bavail) * block};
 }
 
 }  // namespace garam::storage

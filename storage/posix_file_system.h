@@ -21,7 +21,7 @@ class PosixFileSystem final : public FileSystem {
   absl::Status SyncDirectory(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override;
-  absl::StatusOr<int64_t> FreeBytes(const std::string& path) override;
+  absl::StatusOr<Space> SpaceOf(const std::string& path) override;
 };
 
 }  // namespace garam::storage

@@ -17,6 +17,7 @@ constexpr ApiRow kRows[] = {
     {ApiKey::kCreateTopics, HandleCreateTopics},
     {ApiKey::kDeleteTopics, HandleDeleteTopics},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+    {ApiKey::kDescribeLogDirs, HandleDescribeLogDirs},
     {ApiKey::kElectLeaders, HandleElectLeaders},
     {ApiKey::kAlterPartitionReassignments, HandleAlterPartitionReassignments},
     {ApiKey::kListPartitionReassignments, HandleListPartitionReassignments},

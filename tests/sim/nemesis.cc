@@ -125,7 +125,7 @@ void Nemesis::FillDisk(SimNode& node) {
   world_.Trace(absl::StrCat("the disk of node ", node.id().value(), " is full"));
   constexpr int64_t kLarge = int64_t{1} << 40;
   node.files().SetQuota(kLarge);
-  const int64_t used = kLarge - *node.files().FreeBytes("/data");
+  const int64_t used = kLarge - node.files().SpaceOf("/data")->usable_bytes;
   node.files().SetQuota(used + static_cast<int64_t>(world_.Below(2000)));
   world_.After(world_.Between(Millis(100), Millis(3000)),
                [&node] { node.files().SetQuota(std::nullopt); });

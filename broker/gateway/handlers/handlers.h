@@ -10,6 +10,7 @@ void HandleApiVersions(RequestPtr request);
 void HandleCreateTopics(RequestPtr request);
 void HandleDeleteTopics(RequestPtr request);
 void HandleDescribeCluster(RequestPtr request);
+void HandleDescribeLogDirs(RequestPtr request);
 void HandleElectLeaders(RequestPtr request);
 void HandleFetch(RequestPtr request);
 void HandleFindCoordinator(RequestPtr request);

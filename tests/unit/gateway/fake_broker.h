@@ -28,6 +28,7 @@ class FakePartition final : public Partition {
   int32_t index() const override { return index_; }
   GroupId group() const override { return GroupId(1); }
   size_t shard() const override { return shard_; }
+  LogSize Size() const override { return {.bytes = 100 + index_, .lag_offsets = 0}; }
   std::shared_ptr<const TopicConfig> config() const override { return config_; }
 
   void Produce(Bytes batch, Acks acks, MonoTime, ProduceDone done) override {
@@ -245,6 +246,10 @@ class FakeBroker final : public Broker {
     std::move(done)(std::vector<absl::Status>(topics.size(), delete_error));
   }
 
+  void DescribeFolder(size_t,
+                      absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) override {
+    std::move(done)(LogFolder{.path = "/data", .total_bytes = 1000, .usable_bytes = 400});
+  }
   void MoveReplicas(std::vector<MoveSpec> moves, MonoTime, size_t,
                     absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override {
     moved.insert(moved.end(), moves.begin(), moves.end());

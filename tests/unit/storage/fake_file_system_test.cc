@@ -119,7 +119,7 @@ TEST_F(FakeFileSystemTest, AQuotaIsADiskThatIsFull) {
   absl::Status full = Write(*file, 8, "1234");
   EXPECT_TRUE(IsDiskFull(full)) << full;
   EXPECT_TRUE(Write(*file, 0, "87654321").ok());
-  EXPECT_EQ(*fs_.FreeBytes("d"), 0);
+  EXPECT_EQ(fs_.SpaceOf("d")->usable_bytes, 0);
 }
 
 TEST_F(FakeFileSystemTest, OpenFilesAndLocksDieWithTheProcess) {

@@ -68,7 +68,8 @@ TEST(PosixFileSystemTest, NamesAreListedRenamedAndRemoved) {
   ASSERT_TRUE(fs.RemoveTree(folder.path() + "/d").ok());
   ASSERT_TRUE(fs.RemoveTree(folder.path() + "/d").ok());
   EXPECT_THAT(*fs.List(folder.path()), IsEmpty());
-  EXPECT_GT(*fs.FreeBytes(folder.path()), 0);
+  EXPECT_GT(fs.SpaceOf(folder.path())->usable_bytes, 0);
+  EXPECT_GE(fs.SpaceOf(folder.path())->total_bytes, fs.SpaceOf(folder.path())->usable_bytes);
 }
 
 TEST(PosixFileSystemTest, ALockedFolderIsRefusedUntilItsLockIsReleased) {

@@ -41,6 +41,10 @@ class FakeBroker final : public Broker {
                     absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override {
     std::move(done)({});
   }
+  void DescribeFolder(size_t,
+                      absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) override {
+    std::move(done)(LogFolder{});
+  }
   void MoveReplicas(std::vector<MoveSpec>, MonoTime, size_t,
                     absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override {
     std::move(done)({});
