@@ -1,0 +1,39 @@
+"""The commands of Apache Kafka, as its bin/ scripts run them, from the jars of Maven Central."""
+import pathlib
+import shutil
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+JARS = ROOT / "build" / "kafka-tools"
+POM = pathlib.Path(__file__).parent / "kafka_tools" / "pom.xml"
+FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"
+CLASSES = {
+    "kafka-leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
+    "kafka-reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+    "kafka-topics": "org.apache.kafka.tools.TopicCommand",
+}
+
+
+def fetch_jars():
+    """Once for a checkout; the marker comes last, so that half a folder does not count."""
+    marker = JARS / "complete"
+    if marker.exists() and marker.read_bytes() == POM.read_bytes():
+        return
+    assert shutil.which("mvn"), "mvn is missing: apt-get install maven"
+    fetched = subprocess.run(
+        ["mvn", "-q", "-B", "-f", str(POM), FETCH, "-DincludeScope=runtime",
+         f"-DoutputDirectory={JARS}"], capture_output=True, text=True)
+    assert fetched.returncode == 0, f"Kafka's commands could not be fetched:\n{fetched.stdout}"
+    marker.write_bytes(POM.read_bytes())
+
+
+def run(command, cluster, *arguments, seconds=60):
+    """Runs one to its end; returns what it printed. Fails with that when it fails."""
+    fetch_jars()
+    ended = subprocess.run(
+        ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*", CLASSES[command],
+         "--bootstrap-server", cluster.bootstrap(), *map(str, arguments)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+    shown = ended.stdout + ended.stderr
+    assert ended.returncode == 0, f"{command} {' '.join(map(str, arguments))}:\n{shown}"
+    return shown
