@@ -7,7 +7,7 @@
 namespace garam {
 namespace {
 
-constexpr std::array<std::string_view, 326> kKeys = {
+constexpr std::array<std::string_view, 325> kKeys = {
     "add.partitions.to.txn.retry.backoff.max.ms",
     "add.partitions.to.txn.retry.backoff.ms",
     "advertised.host.name",
