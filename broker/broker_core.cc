@@ -119,7 +119,7 @@ FormationDriver::Options BrokerCore::FormationOptions() {
           env_.pool,
           env_.clock,
           [this](const FormationProposal& proposal) { return env_.folder.StoreProposal(proposal); },
-          [this](const FormationProposal& proposal) { OnAdopted(proposal); },
+          [this](const FormationProposal& proposal, bool founder) { OnAdopted(proposal, founder); },
           [this](absl::Status reason) { env_.on_fatal(std::move(reason)); }};
 }
 
@@ -171,20 +171,28 @@ void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
   });
 }
 
-void BrokerCore::OnAdopted(const FormationProposal& proposal) {
+void BrokerCore::OnAdopted(const FormationProposal& proposal, bool founder) {
   {
     std::lock_guard lock(mutex_);
     cluster_id_ = proposal.cluster_id;
   }
   nodes_->SetClusterId(proposal.cluster_id);
-  OpenMetadata(proposal);
+  raft::Configuration founders;  // D18: whoever is none of them waits for the leader to tell.
+  for (const FormationVoter& voter : proposal.voters) {
+    if (founder) {
+      founders.voters.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
+    }
+  }
+  if (!founder) LogInfo("joining cluster {}", proposal.cluster_id);
+  OpenMetadata(proposal, founders);
 }
 
 // Opens group 0's log on the pool, and joins the group.
-void BrokerCore::OpenMetadata(const FormationProposal& proposal) {
+void BrokerCore::OpenMetadata(const FormationProposal& proposal,
+                              const raft::Configuration& founders) {
   Shard& shard = *shards_[0];
   storage::LogIdentity identity{kMetadataGroup, "__cluster_metadata", 0, TopicId{}};
-  env_.pool.Submit([this, &shard, identity, proposal] {
+  env_.pool.Submit([this, &shard, identity, proposal, founders] {
     absl::StatusOr<MetadataSnapshot> loaded = LoadMetadataSnapshot(env_.kv);
     if (!loaded.ok()) {
       env_.on_fatal(loaded.status());
@@ -194,6 +202,7 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal) {
                                    proposal,
                                    *loaded,
                                    [this] { return live_brokers(); },
+                                   [this](NodeId node) { return nodes_->IncarnationOf(node); },
                                    [this](const MetadataImage::Applied& a) { OnApplied(a); },
                                    [this](Term term, NodeId leader) {
                                      Announce({kMetadataGroup, term, leader, 0, {}});
@@ -212,32 +221,29 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal) {
     }
     HardState hard_state = stored->value_or(HardState());
     const LogIndex commit = CommittedBy(*loaded, (**log)->terms(), (**log)->last_index());
-    shard.executor().Post([this, &shard, group, log, hard_state, commit, proposal] {
-      JoinMetadata(shard, group, std::move(**log), hard_state, commit, proposal);
+    shard.executor().Post([this, &shard, group, log, hard_state, commit, founders] {
+      JoinMetadata(shard, group, std::move(**log), hard_state, commit, founders);
     });
   });
 }
 
 void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group,
                               std::unique_ptr<storage::Log> log, const HardState& hard_state,
-                              LogIndex commit, const FormationProposal& proposal) {
+                              LogIndex commit, const raft::Configuration& founders) {
   if (stopping_) return;
-  raft::Configuration configuration;
-  for (const FormationVoter& voter : proposal.voters) {
-    configuration.voters.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
-  }
   raft::CoreOptions options;
   options.group = kMetadataGroup;
   options.self = self_;
   options.incarnation = env_.folder.identity().incarnation;
-  options.preferred = configuration.voters.front().node;
+  options.preferred = founders.voters.empty() ? kNoNode : founders.voters.front().node;
   options.timing = TimingOf();
-  bool first = configuration.voters.front().node == self_ && log->last_index() == LogIndex(0);
-  bool alone = configuration.voters.size() == 1;
-  absl::StatusOr<raft::InitialState> state =
-      InitialStateOf(*log, hard_state, std::move(configuration), commit);
+  bool first = options.preferred == self_ && log->last_index() == LogIndex(0);
+  absl::StatusOr<raft::InitialState> state = InitialStateOf(*log, hard_state, founders, commit);
   if (!state.ok()) return env_.on_fatal(state.status());
   auto core = std::make_unique<raft::Core>(options, *std::move(state), shard.random(), shard.now());
+  // Nobody to wait for.
+  bool alone = core->configuration().voters.size() == 1 &&
+               core->configuration().voters.front().node == self_;
   if (first || alone) core->Campaign(shard.now());
   {
     std::lock_guard lock(mutex_);

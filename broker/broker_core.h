@@ -111,11 +111,11 @@ class BrokerCore final : public Broker {
   void OnControllerCall(std::string request,
                         absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done);
 
-  void OnAdopted(const FormationProposal& proposal);
-  void OpenMetadata(const FormationProposal& proposal);
+  void OnAdopted(const FormationProposal& proposal, bool founder);
+  void OpenMetadata(const FormationProposal& proposal, const raft::Configuration& founders);
   void JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group,
                     std::unique_ptr<storage::Log> log, const HardState& hard_state, LogIndex commit,
-                    const FormationProposal& proposal);
+                    const raft::Configuration& founders);
   void OnApplied(const MetadataImage::Applied& applied);
   void SaveSnapshot(MetadataSnapshot snapshot);
   void WriteSnapshot();

@@ -20,9 +20,6 @@ constexpr size_t kCopyBytesMax = 16 * 1024;
 // A timer that comes later than this was this process's own pause.
 constexpr Duration kOwnPauseMax = Millis(200);
 
-// A newcomer that lacks so little of what is committed votes from now on: it will have it soon.
-constexpr int64_t kCaughtUpEntries = 64;
-
 }  // namespace
 
 DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
@@ -335,12 +332,8 @@ void DataPartition::Reconfigure() {
     return members_(identity_.group, LogIndex(static_cast<int64_t>(wanted_.version)));
   }
   std::optional<raft::Configuration> next =
-      raft::NextConfiguration(core.configuration(), committed, wanted_, [&core](NodeId node) {
-        // It must know of its place as well: whoever has no configuration cannot vote.
-        const LogIndex match = core.MatchOf(node);
-        return match >= core.configuration_index() &&
-               match + kCaughtUpEntries >= core.commit_index();
-      });
+      raft::NextConfiguration(core.configuration(), committed, wanted_,
+                              [&core](NodeId node) { return core.IsCaughtUp(node); });
   if (!next) return;
   // Refused while leadership is being handed over: whoever leads then goes on with it.
   absl::StatusOr<LogIndex> proposed = replica_.Propose(

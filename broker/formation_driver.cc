@@ -65,7 +65,9 @@ void FormationDriver::CarryOut(Formation::Offer offer) {
   control_->OfferFormation(offer.node, std::move(offer.proposal), [](absl::Status) {});
 }
 
-void FormationDriver::CarryOut(Formation::Adopt adopt) { options_.on_adopted(adopt.proposal); }
+void FormationDriver::CarryOut(Formation::Adopt adopt) {
+  options_.on_adopted(adopt.proposal, adopt.founder);
+}
 
 void FormationDriver::CarryOut(Formation::Refuse refuse) {
   options_.on_refused(std::move(refuse.reason));

@@ -21,7 +21,8 @@ class FormationDriver {
     BlockingPool& pool;
     const Clock& clock;
     std::function<absl::Status(const FormationProposal&)> store;  // Durably; blocks.
-    std::function<void(const FormationProposal&)> on_adopted;
+    // Whether this node is a founder: see Formation::Adopt.
+    std::function<void(const FormationProposal&, bool founder)> on_adopted;
     std::function<void(absl::Status)> on_refused;
   };
 

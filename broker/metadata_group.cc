@@ -7,11 +7,26 @@
 #include "common/logging.h"
 #include "common/status.h"
 #include "coordinator/reassignment.h"
+#include "raft/membership_plan.h"
 
 namespace garam {
 namespace {
 
 constexpr size_t kApplyBytesMax = size_t{1} << 20;
+
+raft::WantedMembers WantedBy(const MetadataImage& image) {
+  raft::WantedMembers wanted{static_cast<uint64_t>(image.members_index().value()), {}, {}};
+  std::set<NodeId> voters;
+  for (const FormationVoter& voter : image.voters()) {
+    wanted.voters.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
+    voters.insert(voter.node);
+  }
+  for (const auto& [node, broker] : image.brokers()) {
+    if (voters.contains(node)) continue;
+    wanted.learners.push_back({node, broker->incarnation, raft::MemberRole::kLearner});
+  }
+  return wanted;
+}
 
 }  // namespace
 
@@ -59,6 +74,7 @@ void MetadataGroup::ApplyNext() {
   LogIndex commit = replica_.core().commit_index();
   if (applying_ || !open_ || applied_ >= commit) {
     MaybeTakeControl();
+    Reconfigure();
     return;
   }
   applying_ = true;
@@ -134,6 +150,25 @@ void MetadataGroup::MaybeTakeControl() {
   if (!proposed.ok()) planned_.reset();
 }
 
+// The next step towards the members that the image names (D20). Only once everything is applied:
+// an older image may not undo what a newer one has done.
+void MetadataGroup::Reconfigure() {
+  if (planned_ == nullptr || applied_ < replica_.core().commit_index()) return;
+  const raft::Core& core = replica_.core();
+  const raft::WantedMembers wanted = WantedBy(*image());
+  if (raft::HasMembers(core.configuration(), wanted)) return;
+  const bool committed = core.configuration_index() <= core.commit_index();
+  std::optional<raft::Configuration> next =
+      raft::NextConfiguration(core.configuration(), committed, wanted,
+                              [&core](NodeId node) { return core.IsCaughtUp(node); });
+  if (!next) return;
+  const LogEntry entry{LogIndex(0), core.term(), EntryKind::kConfiguration,
+                       Bytes::Take(next->Encode())};
+  // Refused while leadership is being handed over: whoever leads then goes on with it.
+  absl::Status proposed = replica_.Propose(core.term(), {entry}).status();
+  if (!proposed.ok()) LogDebug("group 0: {}", proposed.ToString());
+}
+
 void MetadataGroup::Handle(std::string request,
                            absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
   absl::StatusOr<ControllerRequest> decoded = DecodeControllerRequest(request);
@@ -189,8 +224,12 @@ absl::StatusOr<ControllerReply> MetadataGroup::PlanDelete(const DeleteTopicsRequ
 }
 
 absl::StatusOr<ControllerReply> MetadataGroup::PlanRegister(const RegisterBrokerRequest& request) {
-  ASSIGN_OR_RETURN(std::string command, PlanRegisterBroker(*planned_, options_.live(),
-                                                           request.cluster_id, request.broker));
+  std::set<NodeId> live = options_.live();
+  // It is the one that asks, or may be.
+  const Incarnation seen = options_.incarnation(request.broker.node);
+  if (seen == Incarnation(0) || seen == request.broker.incarnation) live.erase(request.broker.node);
+  ASSIGN_OR_RETURN(std::string command,
+                   PlanRegisterBroker(*planned_, live, request.cluster_id, request.broker));
   if (!command.empty()) RETURN_IF_ERROR(Propose({std::move(command)}));
   return RegisterBrokerReply{replica_.core().last_index()};
 }

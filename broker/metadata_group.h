@@ -36,6 +36,8 @@ class MetadataGroup final : public ReplicaEvents {
     FormationProposal formed;   // The voters, and the first entry of a new cluster.
     MetadataSnapshot snapshot;  // To begin with.
     std::function<std::set<NodeId>()> live;
+    // Whose process `node` was found to be; 0: not known.
+    std::function<Incarnation(NodeId)> incarnation;
     // A command was applied; `image()` has it.
     std::function<void(const MetadataImage::Applied&)> on_applied;
     // Who leads group 0 changed.
@@ -64,7 +66,7 @@ class MetadataGroup final : public ReplicaEvents {
   void OnAppended(const std::vector<LogEntry>&) override {}
   void OnTruncated(LogIndex, Offset) override {}
   void OnCommitted(LogIndex commit) override;
-  void OnProgress() override {}
+  void OnProgress() override { Reconfigure(); }
   void OnStorageFailed(const absl::Status& reason) override;
   void OnNode(NodeId, bool) override {}
 
@@ -81,6 +83,7 @@ class MetadataGroup final : public ReplicaEvents {
   void AnswerWaiters();
   void FailWaiters();
   void MaybeTakeControl();
+  void Reconfigure();
   absl::StatusOr<ControllerReply> Plan(const ControllerRequest& request);
   absl::StatusOr<ControllerReply> PlanCreate(const CreateTopicsRequest& request);
   absl::StatusOr<ControllerReply> PlanDelete(const DeleteTopicsRequest& request);

@@ -77,6 +77,11 @@ std::set<NodeId> NodeManager::listed() const {
   return listed;
 }
 
+Incarnation NodeManager::IncarnationOf(NodeId node) const {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? Incarnation(0) : found->second.incarnation;
+}
+
 bool NodeManager::InDoubt(NodeId node) const {
   std::lock_guard lock(live_mutex_);
   return in_doubt_.contains(node);
@@ -146,6 +151,7 @@ void NodeManager::Tell(const raft::LivenessEvent& event) {
     case raft::LivenessEvent::Kind::kDown:
       LogWarn("node {} is down", event.node.value());
       SetLive(event.node, false);
+      peers_[event.node].incarnation = Incarnation(0);
       options_.on_event(event.node, NodeEvent::kDown);
       break;
     case raft::LivenessEvent::Kind::kRestarted:
@@ -153,6 +159,7 @@ void NodeManager::Tell(const raft::LivenessEvent& event) {
       options_.on_event(event.node, NodeEvent::kRestarted);
       SetLive(event.node, true);
       peers_[event.node].port_known = false;
+      peers_[event.node].incarnation = Incarnation(0);
       Probe(event.node);
       FetchFull(event.node);
       break;
@@ -178,6 +185,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
     case HandshakeOutcome::kDone:
       SetInDoubt(node, false);
       rejected_by_.erase(node);
+      found->second.incarnation = result.peer.incarnation;
       if (result.stream_port != 0) {
         found->second.port_known = true;
         PeerAddress address = found->second.address;

@@ -69,6 +69,9 @@ class NodeManager final : public PeerEvents {
 
   // Brokers alive in this broker's view, itself included. Any thread.
   std::set<NodeId> live() const;
+  // Whose data folder the process has that the peer's address reached last; 0: nobody has been
+  // reached since the peer was last down, or restarted. Executor 0.
+  Incarnation IncarnationOf(NodeId node) const;
 
   // Those, and the nodes that were until a moment ago. librdkafka forgets a partition for up to a
   // second when one metadata answer takes it from its broker and no longer lists that broker; and
@@ -99,7 +102,8 @@ class NodeManager final : public PeerEvents {
  private:
   struct Peer {
     PeerAddress address;
-    bool port_known = false;  // Of the process that answers now.
+    bool port_known = false;     // Of the process that answers now.
+    Incarnation incarnation{0};  // The same.
     bool handshaking = false;
     bool fetching = false;
     int digest_mismatches = 0;

@@ -51,14 +51,12 @@ absl::StatusOr<std::string> PlanRegisterBroker(const MetadataImage& image,
   }
   if (const BrokerImage* known = image.FindBroker(broker.node); known != nullptr) {
     if (*known == broker) return std::string();
-    if (known->incarnation != broker.incarnation) {
+    // Otherwise it has lost its disk, and starts anew with another one (D18).
+    if (known->incarnation != broker.incarnation && live.contains(broker.node)) {
       return MakeError(
           Errc::kInvalidRequest,
-          live.contains(broker.node)
-              ? absl::StrCat("another broker with node.id ", node, " is running at ",
-                             known->control_address, ": give this one a node.id of its own")
-              : absl::StrCat("node.id ", node, " is registered with another data folder: bring ",
-                             "that folder back, or use a new node.id"));
+          absl::StrCat("another broker with node.id ", node, " is running at ",
+                       known->control_address, ": give this one a node.id of its own"));
     }
   }
   metadata::Command command = NewCommand();

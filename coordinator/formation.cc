@@ -42,16 +42,7 @@ Formation::Formation(NodeIdentity self, std::string control_address, std::vector
 
 void Formation::Start() {
   if (held_.has_value()) {
-    if (StandingIn(*held_) != Standing::kNamed) return Finish(StaysOut(*held_));
-    phase_ = Phase::kAdopted;
-    actions_.push_back(Adopt{*held_});
-    return;
-  }
-  if (!listed_.contains(self_.node)) {
-    return Finish(MakeError(
-        Errc::kInvalidConfig,
-        absl::StrCat("node.id ", self_.node.value(), " is not among controller.quorum.voters: ",
-                     "every broker must be a voter in this version")));
+    return Adopted(*held_);
   }
   AskAll();
   Decide();
@@ -87,8 +78,8 @@ void Formation::OnStatus(NodeId node, const absl::StatusOr<FormationStatus>& sta
   Decide();
 }
 
-// Takes what names this node from anybody, at once; refuses only when everybody has been heard, for
-// one of them may name it; proposes only when every listed voter is there and blank.
+// Takes what names this node from anybody, at once; joins what does not name it only when everybody
+// has been heard, for one of them may; proposes only when every listed voter is there and blank.
 void Formation::Decide() {
   const FormationProposal* stranger = nullptr;
   size_t blank = 0;
@@ -101,8 +92,8 @@ void Formation::Decide() {
     if (StandingIn(answer.proposal) == Standing::kNamed) return Take(answer.proposal);
     stranger = &answer.proposal;
   }
-  const size_t others = listed_.size() - 1;
-  if (stranger != nullptr && heard_.size() >= others) return Finish(StaysOut(*stranger));
+  const size_t others = listed_.size() - listed_.count(self_.node);
+  if (stranger != nullptr && heard_.size() >= others) return Take(*stranger);
   if (blank == others && listed_.begin()->first == self_.node) Propose();
 }
 
@@ -129,9 +120,8 @@ void Formation::Take(FormationProposal proposal) {
 void Formation::OnStored(const absl::Status& status) {
   if (phase_ != Phase::kStoring) return;
   if (!status.ok()) return Finish(status);
-  phase_ = Phase::kAdopted;
   held_ = storing_;
-  actions_.push_back(Adopt{storing_});
+  Adopted(storing_);
   if (proposer_) {
     for (const FormationVoter& voter : storing_.voters) {
       if (voter.node != self_.node) actions_.push_back(Offer{voter.node, storing_});
@@ -152,7 +142,10 @@ void Formation::OnOffer(FormationProposal proposal, OfferDone done) {
                                                     " belongs to cluster ", held_->cluster_id)));
   }
   if (phase_ == Phase::kRefused || StandingIn(proposal) != Standing::kNamed) {
-    return std::move(done)(StaysOut(proposal));
+    return std::move(done)(
+        MakeError(Errc::kInvalidRequest, absl::StrCat("the proposal is not for this data folder of "
+                                                      "node ",
+                                                      self_.node.value())));
   }
   if (phase_ == Phase::kAsking) Take(proposal);
   if (proposal != storing_) {
@@ -160,6 +153,12 @@ void Formation::OnOffer(FormationProposal proposal, OfferDone done) {
         MakeError(Errc::kInconsistentClusterId, "another proposal is being stored at this moment"));
   }
   offers_.push_back(std::move(done));
+}
+
+void Formation::Adopted(FormationProposal proposal) {
+  phase_ = Phase::kAdopted;
+  const bool founder = StandingIn(proposal) == Standing::kNamed;
+  actions_.push_back(Adopt{std::move(proposal), founder});
 }
 
 void Formation::Finish(absl::Status refusal) {
@@ -178,19 +177,6 @@ Formation::Standing Formation::StandingIn(const FormationProposal& proposal) con
     return voter.incarnation == self_.incarnation ? Standing::kNamed : Standing::kOtherIncarnation;
   }
   return Standing::kNotNamed;
-}
-
-absl::Status Formation::StaysOut(const FormationProposal& proposal) const {
-  const int32_t node = self_.node.value();
-  if (StandingIn(proposal) == Standing::kOtherIncarnation) {
-    return MakeError(Errc::kInconsistentClusterId,
-                     absl::StrCat("node.id ", node, " of cluster ", proposal.cluster_id,
-                                  " has another data folder than this one: bring that folder "
-                                  "back; a node cannot rejoin with an empty one in this version"));
-  }
-  return MakeError(Errc::kInconsistentClusterId,
-                   absl::StrCat("cluster ", proposal.cluster_id, " was formed without node.id ",
-                                node, ": a node cannot join a formed cluster in this version"));
 }
 
 FormationStatus Formation::Status() const {

@@ -47,8 +47,11 @@ class Formation {
     NodeId node;
     FormationProposal proposal;
   };
-  struct Adopt {  // The outcome: a voter of group 0 with these voters. Comes once.
+  struct Adopt {  // The outcome: a member of the cluster with these founders. Comes once.
     FormationProposal proposal;
+    // One of them, and a voter of group 0 from the start; any other node learns from its leader
+    // (D18): it has come later, or with another disk.
+    bool founder = false;
   };
   struct Refuse {  // The outcome: stay out, and say this line. Comes once.
     absl::Status reason;
@@ -92,9 +95,9 @@ class Formation {
   void Decide();
   void Propose();
   void Take(FormationProposal proposal);
+  void Adopted(FormationProposal proposal);
   void Finish(absl::Status refusal);
   void AnswerOffers(const absl::Status& status);
-  absl::Status StaysOut(const FormationProposal& proposal) const;
   std::string WaitingFor() const;
   void Say(std::string line);
 

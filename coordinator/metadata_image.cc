@@ -125,7 +125,7 @@ absl::Status MetadataImage::Change(const metadata::Command& command, Applied& ap
     case metadata::Command::kFormCluster:
       return Form(command.form_cluster());
     case metadata::Command::kRegisterBroker: {
-      absl::Status outcome = Register(command.register_broker());
+      absl::Status outcome = Register(command.register_broker(), applied);
       applied.brokers_changed = outcome.ok();
       return outcome;
     }
@@ -167,20 +167,71 @@ absl::Status MetadataImage::Form(const metadata::FormCluster& command) {
   }
   cluster_id_ = command.cluster_id();
   for (const metadata::Voter& voter : command.voters()) voters_.push_back(FromProto(voter));
+  members_index_ = applied_index_;
   return absl::OkStatus();
 }
 
-absl::Status MetadataImage::Register(const metadata::RegisterBroker& command) {
+// The controller has made sure that nobody else is there under this number.
+absl::Status MetadataImage::Register(const metadata::RegisterBroker& command, Applied& applied) {
   ASSIGN_OR_RETURN(BrokerImage broker, FromProto(command));
   const BrokerImage* known = FindBroker(broker.node);
-  if (known != nullptr && known->incarnation != broker.incarnation) {
-    return MakeError(
-        Errc::kInvalidRequest,
-        absl::StrCat("node.id ", broker.node.value(), " is registered with another incarnation"));
-  }
   const NodeId node = broker.node;
+  if (known == nullptr || known->incarnation != broker.incarnation) {
+    members_index_ = applied_index_;
+    Replace(node, broker.incarnation, applied);
+    for (FormationVoter& voter : voters_) {
+      if (voter.node == node) voter.incarnation = broker.incarnation;
+    }
+  }
+  for (FormationVoter& voter : voters_) {
+    if (voter.node == node) voter.control_address = broker.control_address;
+  }
   brokers_[node] = std::make_shared<const BrokerImage>(std::move(broker));
+  FillVoters();
   return absl::OkStatus();
+}
+
+// A node that comes with another data folder is a new replica of all that it had (D18): it learns,
+// and then takes the place of the one that it was.
+void MetadataImage::Replace(NodeId node, Incarnation incarnation, Applied& applied) {
+  auto is_old = [&](const ReplicaImage& replica) {
+    return replica.node == node && replica.incarnation != incarnation;
+  };
+  std::vector<TopicImage> changed;
+  ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
+    TopicImage copy = *topic;
+    bool differs = false;
+    for (PartitionImage& partition : copy.partitions) {
+      std::vector<ReplicaImage> target =
+          partition.target.empty() ? partition.replicas : partition.target;
+      std::erase_if(partition.leaving, is_old);
+      if (std::none_of(target.begin(), target.end(), is_old)) continue;
+      for (ReplicaImage& replica : target) {
+        if (is_old(replica)) replica = {node, incarnation, applied_index_};
+      }
+      if (partition.founders.empty()) partition.founders = partition.replicas;
+      partition.target = std::move(target);
+      partition.wish = applied_index_;
+      differs = true;
+    }
+    if (differs) changed.push_back(std::move(copy));
+  });
+  for (TopicImage& topic : changed) {
+    applied.changed_topics.push_back(topic.id);
+    AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
+  }
+}
+
+void MetadataImage::FillVoters() {
+  const size_t wanted = brokers_.size() >= 5 ? 5 : brokers_.size() >= 3 ? 3 : 1;
+  for (const auto& [node, broker] : brokers_) {
+    if (voters_.size() >= wanted) return;
+    const bool votes = std::any_of(voters_.begin(), voters_.end(),
+                                   [node = node](const auto& voter) { return voter.node == node; });
+    if (votes) continue;
+    voters_.push_back({node, broker->incarnation, broker->control_address});
+    members_index_ = applied_index_;
+  }
 }
 
 absl::Status MetadataImage::Unregister(NodeId node, Incarnation incarnation) {
@@ -191,6 +242,8 @@ absl::Status MetadataImage::Unregister(NodeId node, Incarnation incarnation) {
   }
   brokers_.erase(node);
   std::erase_if(voters_, [node](const FormationVoter& voter) { return voter.node == node; });
+  members_index_ = applied_index_;
+  FillVoters();
   return absl::OkStatus();
 }
 
@@ -301,6 +354,7 @@ std::string MetadataImage::EncodeSnapshot() const {
   snapshot.set_applied_index(applied_index_.value());
   snapshot.set_cluster_id(cluster_id_);
   for (const FormationVoter& voter : voters_) *snapshot.add_voters() = ToProto(voter);
+  snapshot.set_members_index(static_cast<uint64_t>(members_index_.value()));
   snapshot.set_next_group(next_group_.value());
   for (const auto& [node, broker] : brokers_) *snapshot.add_brokers() = ToProto(*broker);
   ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
@@ -319,6 +373,7 @@ absl::StatusOr<std::shared_ptr<const MetadataImage>> MetadataImage::DecodeSnapsh
   auto image = std::make_shared<MetadataImage>();
   image->applied_index_ = LogIndex(static_cast<int64_t>(snapshot.applied_index()));
   image->cluster_id_ = snapshot.cluster_id();
+  image->members_index_ = LogIndex(static_cast<int64_t>(snapshot.members_index()));
   for (const metadata::Voter& voter : snapshot.voters()) {
     image->voters_.push_back(FromProto(voter));
   }

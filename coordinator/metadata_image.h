@@ -112,7 +112,7 @@ class MetadataImage {
     std::shared_ptr<const MetadataImage> image{};  // Never null; has the command's index.
     // Why the command changed nothing; the same on every broker.
     absl::Status outcome{};
-    std::vector<TopicId> changed_topics{};  // Created or deleted.
+    std::vector<TopicId> changed_topics{};  // Created, deleted, or with replicas elsewhere.
     bool brokers_changed = false;
   };
 
@@ -134,8 +134,11 @@ class MetadataImage {
   LogIndex applied_index() const { return applied_index_; }
   // Empty until the cluster's first command.
   const std::string& cluster_id() const { return cluster_id_; }
-  // The voters of group 0 as formed, less those that have been unregistered.
+  // Who is to vote in group 0 (D20): as formed, less those that have been unregistered, and as many
+  // others as it takes for three, or five from five brokers on. Every other broker learns.
   const std::vector<FormationVoter>& voters() const { return voters_; }
+  // Of the command that last changed who belongs to group 0.
+  LogIndex members_index() const { return members_index_; }
   // The group id that the next partition gets; group ids are never used again (D12).
   GroupId next_group() const { return next_group_; }
 
@@ -157,7 +160,9 @@ class MetadataImage {
 
  private:
   absl::Status Form(const metadata::FormCluster& command);
-  absl::Status Register(const metadata::RegisterBroker& command);
+  absl::Status Register(const metadata::RegisterBroker& command, Applied& applied);
+  void Replace(NodeId node, Incarnation incarnation, Applied& applied);
+  void FillVoters();
   absl::Status Unregister(NodeId node, Incarnation incarnation);
   absl::Status Create(const metadata::CreateTopic& command);
   absl::Status Delete(const TopicId& id);
@@ -169,6 +174,7 @@ class MetadataImage {
   LogIndex applied_index_;
   std::string cluster_id_;
   std::vector<FormationVoter> voters_;
+  LogIndex members_index_;
   GroupId next_group_{kMetadataGroup + 1};
   std::map<NodeId, std::shared_ptr<const BrokerImage>> brokers_;
   PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_name_;

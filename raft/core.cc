@@ -11,6 +11,12 @@
 #include "common/status.h"
 
 namespace garam::raft {
+namespace {
+
+// A newcomer that lacks so little of what is committed votes from now on: it will have it soon.
+constexpr int64_t kCaughtUpEntries = 64;
+
+}  // namespace
 
 Core::Core(CoreOptions options, InitialState state, Random& random, MonoTime now)
     : options_(std::move(options)),
@@ -143,6 +149,11 @@ NodeState Core::StateOf(NodeId node) const {
   return found == nodes_.end() ? NodeState::kUp : found->second;
 }
 
+bool Core::IsCaughtUp(NodeId node) const {
+  const LogIndex match = MatchOf(node);
+  return match >= configuration_index() && match + kCaughtUpEntries >= commit_;
+}
+
 LogIndex Core::MatchOf(NodeId node) const {
   const bool durable = options_.stage == Stage::kDurable;
   if (node == self() && Mutated(Mutation::kLeaderCountsEarly)) return last_index();
@@ -162,6 +173,7 @@ bool Core::QuorumAmong(NodeState worst) const {
 }
 
 void Core::Send(NodeId to, Message message) {
+  if (auto* vote = std::get_if<VoteReply>(&message)) vote->from = options_.incarnation;
   // Notes 3.5: no message of a term leaves before the term is durable, requests included.
   const bool early = (Mutated(Mutation::kVoteReplyEarly) && std::get_if<VoteReply>(&message)) ||
                      (Mutated(Mutation::kVoteRequestEarly) && std::get_if<VoteRequest>(&message));

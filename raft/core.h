@@ -133,6 +133,9 @@ class Core {
   // The match of `node` at the stage that counts; of itself too. 0 when unknown.
   LogIndex MatchOf(NodeId node) const;
   NodeState StateOf(NodeId node) const;
+  // Of a leader: whether `node` may become a voter. It must know of its place as well: whoever has
+  // no configuration cannot vote.
+  bool IsCaughtUp(NodeId node) const;
 
  private:
   struct Held {

@@ -71,6 +71,10 @@ void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now
 }
 
 void Core::StepVoteReply(NodeId from, const VoteReply& reply, MonoTime now) {
+  if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from) &&
+      !Mutated(Mutation::kVoteOfAnother)) {
+    return;
+  }
   const Term asked = role_ == Role::kPreCandidate ? term() + 1 : term();
   if (!reply.granted && reply.term > term()) return BecomeFollower(reply.term, kNoNode, now);
   if (role_ != (reply.pre ? Role::kPreCandidate : Role::kCandidate)) return;

@@ -20,11 +20,26 @@ bool SameNodes(const std::vector<Member>& a, const std::vector<Member>& b) {
          });
 }
 
+// Those who are not among the voters, as learners.
+std::vector<Member> LearnersBeside(const std::vector<Member>& voters,
+                                   const std::vector<Member>& members) {
+  std::vector<Member> learners;
+  for (const Member& member : members) {
+    if (Contains(voters, member)) continue;
+    learners.push_back({member.node, member.incarnation, MemberRole::kLearner});
+  }
+  return learners;
+}
+
 }  // namespace
 
-bool IsAsWanted(const Configuration& current, const WantedMembers& wanted) {
-  return !current.joint() && current.learners.empty() && current.version == wanted.version &&
+bool HasMembers(const Configuration& current, const WantedMembers& wanted) {
+  return !current.joint() && SameNodes(current.learners, wanted.learners) &&
          SameNodes(current.voters, wanted.voters);
+}
+
+bool IsAsWanted(const Configuration& current, const WantedMembers& wanted) {
+  return current.version == wanted.version && HasMembers(current, wanted);
 }
 
 std::optional<Configuration> NextConfiguration(const Configuration& current, bool committed,
@@ -37,22 +52,20 @@ std::optional<Configuration> NextConfiguration(const Configuration& current, boo
   Configuration next;
   next.version = wanted.version;
   next.voters = current.voters;
+  next.learners = current.learners;
   if (current.joint()) return next;  // Out of it, whatever is wanted by now.
 
-  std::vector<Member> newcomers;
-  for (const Member& member : wanted.voters) {
-    if (Contains(current.voters, member)) continue;
-    newcomers.push_back({member.node, member.incarnation, MemberRole::kLearner});
-  }
-  if (!SameNodes(current.learners, newcomers)) {
-    next.learners = newcomers;
-    return next;
-  }
-  if (SameNodes(current.voters, wanted.voters)) return next;  // Learners too many, or a new wish.
+  const std::vector<Member> staying = LearnersBeside(current.voters, wanted.learners);
+  const std::vector<Member> newcomers = LearnersBeside(current.voters, wanted.voters);
+  next.learners = staying;
+  next.learners.insert(next.learners.end(), newcomers.begin(), newcomers.end());
+  if (!SameNodes(current.learners, next.learners)) return next;
+  if (SameNodes(current.voters, wanted.voters)) return next;  // A new wish for the same.
   for (const Member& newcomer : newcomers) {
     if (!caught_up(newcomer.node)) return std::nullopt;
   }
   next.voters = wanted.voters;
+  next.learners = staying;
   if (!Mutated(Mutation::kNoJointStep)) next.outgoing = current.voters;
   return next;
 }

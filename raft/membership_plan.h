@@ -3,7 +3,8 @@
 // takes in all of them and lets all leavers go; then out of the joint.
 //
 // Level-triggered: asked again after each step, by whichever leader there is then, and for whatever
-// is wanted by then.
+// is wanted by then. Learners that are to stay learners come and go in one step: they count in no
+// quorum.
 //
 // Threads: any; pure.
 #pragma once
@@ -21,7 +22,8 @@ namespace garam::raft {
 // Who is to belong to a group. Of two wishes the later one has the larger version.
 struct WantedMembers {
   uint64_t version = 0;
-  std::vector<Member> voters;  // And witnesses; empty: nothing is wanted.
+  std::vector<Member> voters;      // And witnesses; empty: nothing is wanted.
+  std::vector<Member> learners{};  // For good; none of the voters.
 
   friend bool operator==(const WantedMembers&, const WantedMembers&) = default;
 };
@@ -33,8 +35,10 @@ std::optional<Configuration> NextConfiguration(const Configuration& current, boo
                                                const WantedMembers& wanted,
                                                const std::function<bool(NodeId)>& caught_up);
 
-// Whether `current` is what is wanted, and made for this wish: then nobody will take it for
-// anything else before a later one.
+// Whether the members are those that are wanted, whatever wish they were made for.
+bool HasMembers(const Configuration& current, const WantedMembers& wanted);
+
+// The same, and made for this wish: then nobody will take it for anything else before a later one.
 bool IsAsWanted(const Configuration& current, const WantedMembers& wanted);
 
 }  // namespace garam::raft

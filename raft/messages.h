@@ -35,6 +35,9 @@ struct VoteReply {
   // To a pre-vote: refused only because the sender's log may have lost its end (D3); the request's
   // log is at least as good as what is left.
   bool in_doubt = false;
+  // The member that says so. A node that lost its disk is another one, and its vote is not the one
+  // that the candidate's configuration counts.
+  Incarnation from{0};
 
   friend bool operator==(const VoteReply&, const VoteReply&) = default;
 };

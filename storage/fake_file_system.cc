@@ -357,6 +357,16 @@ void FakeFileSystem::KillProcess() {
   ++epoch_;
 }
 
+void FakeFileSystem::Wipe() {
+  std::lock_guard lock(mutex_);
+  ++epoch_;
+  names_.clear();
+  durable_names_.clear();
+  folders_seen_.clear();
+  folders_durable_.clear();
+  folders_.clear();
+}
+
 void FakeFileSystem::SetFaults(FaultPlan plan, Random* random) {
   std::lock_guard lock(mutex_);
   faults_ = std::move(plan);

@@ -46,6 +46,8 @@ class FakeFileSystem final : public FileSystem {
   void Crash(Random& random);
   // The process dies and the machine lives: nothing is lost, but open files and locks are.
   void KillProcess();
+  // A lost disk: nothing is left.
+  void Wipe();
 
   // Asked before each such call with its path; the answer, when not 0, is the errno to fail with. A
   // failed kWrite leaves a torn write behind; a failed kSync makes `random` choose which of the

@@ -47,6 +47,7 @@ void Fields(Io& io, Of<Io, raft::VoteReply>& message) {
   io(message.pre);
   io(message.granted);
   io(message.in_doubt);
+  io(message.from);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.

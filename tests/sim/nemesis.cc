@@ -65,6 +65,8 @@ void Nemesis::Do(Fault fault) {
       return workload_.ChangeTopics();
     case Fault::kMoves:
       return workload_.MovePartition();
+    case Fault::kWipe:
+      return LoseDisk(node);
   }
 }
 
@@ -76,6 +78,39 @@ void Nemesis::LosePower(SimNode& node) {
   lost_power_.insert(node.id());
   if (node.running()) node.LosePower();
   StartSoon(node, world_.Between(Millis(200), Millis(4000)));
+}
+
+// Another disk may go only when what was on the last one has been learned again.
+void Nemesis::LoseDisk(SimNode& node) {
+  if (!EverythingIsEverywhere()) return;
+  const bool known = lost_power_.contains(node.id());
+  if (options_.unflushed && !known && 2 * (lost_power_.size() + 1) >= nodes_.size()) return;
+  lost_power_.insert(node.id());
+  node.LoseDisk();
+  StartSoon(node, world_.Between(Millis(5), Millis(3000)));
+}
+
+bool Nemesis::EverythingIsEverywhere() const {
+  for (const auto& node : nodes_) {
+    if (!node->running() || !node->ready()) return false;
+    bool whole = true;
+    node->ForEachReplica([&](const Replica& replica) {
+      const raft::Core& core = replica.core();
+      const raft::Configuration& members = core.configuration();
+      whole &= members.learners.empty() && !members.joint() && members.voters.size() >= 3;
+      whole &= core.leader() != kNoNode && core.commit_index() == core.last_index();
+    });
+    node->core().image()->ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
+      for (size_t i = 0; i < topic->partitions.size(); ++i) {
+        const PartitionImage& partition = topic->partitions[i];
+        const PartitionState state = node->core().StateOf(*topic, static_cast<int32_t>(i));
+        whole &= partition.target.empty() && partition.replicas.size() >= 3 &&
+                 state.isr.size() == partition.replicas.size();
+      }
+    });
+    if (!whole) return false;
+  }
+  return true;
 }
 
 void Nemesis::StartSoon(SimNode& node, Duration wait) {

@@ -32,6 +32,8 @@ class Nemesis {
   void BreakDisk(SimNode& node);
   void FillDisk(SimNode& node);
   void LosePower(SimNode& node);
+  void LoseDisk(SimNode& node);
+  bool EverythingIsEverywhere() const;
   void StartSoon(SimNode& node, Duration wait);
   SimNode& AnyNode() { return *nodes_[world_.Below(nodes_.size())]; }
 

@@ -127,6 +127,14 @@ void SimNode::LosePower() {
   powered_ = false;
 }
 
+void SimNode::LoseDisk() {
+  env_.world.Trace(absl::StrCat("node ", id_.value(), " loses its disk"));
+  End(false);
+  files_.Wipe();
+  kv_.Wipe();
+  env_.on_wiped(id_);
+}
+
 // Of the jobs that are under way, some have done their first few calls: those happen, and the
 // process ends inside them.
 void SimNode::RunJobsIntoTheEnd() {

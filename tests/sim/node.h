@@ -34,6 +34,7 @@ class SimNode final : public Endpoint {
     std::function<SimNode&(NodeId)> peer;
     std::function<void(SimNode&)> after_turn;
     std::function<void(NodeId, bool power)> on_ended;
+    std::function<void(NodeId)> on_wiped;
     SentHook on_send;
   };
 
@@ -46,6 +47,8 @@ class SimNode final : public Endpoint {
   void Kill();
   // The machine stops, and forgets what was not synced.
   void LosePower();
+  // The process dies, and the disk with it: the node comes back with nothing.
+  void LoseDisk();
   void PauseUntil(MonoTime until);
 
   // Endpoint

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
     "kill",       "power-loss", "cut",   "reset",  "pause", "slow-disk",
-    "disk-error", "disk-full",  "clock", "topics", "moves"};
+    "disk-error", "disk-full",  "clock", "topics", "moves", "wipe"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -63,6 +63,14 @@ void FigureEight(Options& options) {
   options.unflushed = false;
 }
 
+// Disks are lost, and what was on them is learned again, while leaders come and go.
+void Wipes(Options& options) {
+  Only(options, {Fault::kWipe, Fault::kKill});
+  options.fault_every = Millis(800);
+  options.length = std::chrono::seconds(30);
+  options.unflushed = false;
+}
+
 // Members come and go while leaders do.
 void Moves(Options& options) {
   Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
@@ -82,13 +90,10 @@ struct Profile {
 };
 
 constexpr std::array kProfiles = {
-    Profile{"hectic", Hectic},
-    Profile{"power", LosingPower},
-    Profile{"stalls", Stalls},
-    Profile{"blackouts", Blackouts},
-    Profile{"figure-8", FigureEight},
-    Profile{"moves", Moves},
-    Profile{"power-unflushed", LosingPowerUnflushed},
+    Profile{"hectic", Hectic},        Profile{"power", LosingPower},
+    Profile{"stalls", Stalls},        Profile{"blackouts", Blackouts},
+    Profile{"figure-8", FigureEight}, Profile{"moves", Moves},
+    Profile{"wipes", Wipes},          Profile{"power-unflushed", LosingPowerUnflushed},
 };
 
 }  // namespace
@@ -123,7 +128,9 @@ Options Options::Draw(uint64_t seed) {
     options.segment_bytes = 1 << 20;
     options.value_bytes_max = 60'000;
   }
-  for (bool& fault : options.faults) fault = random.Below(2) == 0;
+  for (size_t i = 0; i <= static_cast<size_t>(Fault::kMoves); ++i) {
+    options.faults[i] = random.Below(2) == 0;
+  }
   // Most disks never fail, and a failed one leaves less to test.
   if (random.Below(3) != 0) {
     options.faults[static_cast<size_t>(Fault::kDiskError)] = false;
@@ -132,6 +139,10 @@ Options Options::Draw(uint64_t seed) {
   // In mode P a partition that has moved to one node is lost with that node's power.
   if (options.unflushed && options.has(Fault::kPowerLoss)) {
     options.faults[static_cast<size_t>(Fault::kMoves)] = false;
+  }
+  // Drawn last. What has moved to one or two nodes may be gone with one of their disks.
+  if (!options.has(Fault::kMoves)) {
+    options.faults[static_cast<size_t>(Fault::kWipe)] = random.Below(2) == 0;
   }
   return options;
 }

@@ -27,8 +27,9 @@ enum class Fault {
   kClock,   // Clocks run fast or slow, and the wall clock jumps.
   kTopics,  // Topics come and go.
   kMoves,   // Partitions move to other nodes.
+  kWipe,    // Nodes lose their disks, one at a time, and come back without.
 };
-inline constexpr size_t kFaults = 11;
+inline constexpr size_t kFaults = 12;
 
 std::string_view NameOf(Fault fault);
 absl::StatusOr<Fault> FaultOf(std::string_view name);

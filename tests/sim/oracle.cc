@@ -155,9 +155,14 @@ void Oracle::Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex
 }
 
 bool Oracle::Has(NodeId node, GroupId group, LogIndex index, Term term) const {
-  auto found = views_.find({node, group});
-  if (found == views_.end()) return false;
-  const View& view = found->second;
+  for (const auto* views : {&views_, &lost_}) {
+    const auto found = views->find({node, group});
+    if (found != views->end() && Has(found->second, group, index, term)) return true;
+  }
+  return false;
+}
+
+bool Oracle::Has(const View& view, GroupId group, LogIndex index, Term term) const {
   const LogIndex end = durable_counts(group) ? view.durable : view.written;
   return index <= end && index <= view.last() &&
          view.terms[static_cast<size_t>(index.value() - 1)] == term;
@@ -207,10 +212,9 @@ void Oracle::CheckRole(NodeId node, GroupId group, const raft::Core& core, View&
   }
 }
 
-void Oracle::OnVote(NodeId voter, GroupId group, Term term, NodeId candidate) {
-  auto [vote, added] =
-      truth_[group].votes.try_emplace({voter, term}, std::pair(candidate, Incarnation(0)));
-  if (vote->second.first != candidate) {
+void Oracle::OnVote(NodeId voter, uint64_t disk, GroupId group, Term term, NodeId candidate) {
+  auto [vote, added] = truth_[group].votes.try_emplace({voter, disk, term}, candidate);
+  if (vote->second != candidate) {
     Fail(voter, group, absl::StrCat("votes twice in term ", term.value()));
   }
 }
@@ -222,7 +226,7 @@ void Oracle::OnSend(NodeId node, const GroupMessage& message, storage::KvStore& 
   if (const auto* request = std::get_if<raft::VoteRequest>(&message.message)) {
     term = request->term;
     promises = !request->pre;
-    if (promises) OnVote(node, message.group, term, node);
+    if (promises) OnVote(node, disks_[node], message.group, term, node);
   } else if (const auto* reply = std::get_if<raft::VoteReply>(&message.message)) {
     term = reply->term;
     promises = !reply->pre;
@@ -252,6 +256,16 @@ void Oracle::OnEnded(NodeId node, bool power) {
     if (!power) continue;
     view->second.after_power = true;
     view->second.written = view->second.durable;
+  }
+}
+
+void Oracle::OnWiped(NodeId node) {
+  ++disks_[node];
+  for (auto view = views_.lower_bound({node, GroupId(0)});
+       view != views_.end() && view->first.first == node;) {
+    stored_.erase(view->first);
+    lost_[view->first] = view->second;
+    view = views_.erase(view);
   }
 }
 

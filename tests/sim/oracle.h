@@ -45,6 +45,9 @@ class Oracle {
   // The process of `node` has ended; `power`: and so has its machine.
   void OnEnded(NodeId node, bool power);
 
+  // The disk of `node` is gone: whatever comes back there is another member.
+  void OnWiped(NodeId node);
+
   // The node has dropped its replica, which the group does not count on any more.
   void OnLeft(NodeId node, GroupId group);
   // The group is deleted.
@@ -95,8 +98,8 @@ class Oracle {
   struct Truth {
     std::vector<Entry> committed;  // By index, from 1.
     std::map<Term, NodeId> leaders;
-    std::map<std::pair<NodeId, Term>, std::pair<NodeId, Incarnation>> votes;
-    std::unordered_map<uint64_t, Entry> seen;  // By index and term.
+    std::map<std::tuple<NodeId, uint64_t, Term>, NodeId> votes;  // By voter, its disk, and term.
+    std::unordered_map<uint64_t, Entry> seen;                    // By index and term.
     std::map<Offset, uint64_t> acked;
     std::map<Offset, size_t> index_of;  // Into `committed`, by base offset.
     Offset end_offset;
@@ -113,8 +116,9 @@ class Oracle {
   void CheckRole(NodeId node, GroupId group, const raft::Core& core, View& view);
   void Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
   bool Has(NodeId node, GroupId group, LogIndex index, Term term) const;
+  bool Has(const View& view, GroupId group, LogIndex index, Term term) const;
   void CheckQuorum(NodeId node, GroupId group, const raft::Core& core, LogIndex index, Term term);
-  void OnVote(NodeId voter, GroupId group, Term term, NodeId candidate);
+  void OnVote(NodeId voter, uint64_t disk, GroupId group, Term term, NodeId candidate);
   void Fail(NodeId node, GroupId group, const std::string& what);
   bool durable_counts(GroupId group) const {
     return group == kMetadataGroup || !options_.unflushed;
@@ -125,6 +129,9 @@ class Oracle {
   std::map<GroupId, Truth> truth_;
   std::map<std::pair<NodeId, GroupId>, View> views_;
   std::map<std::pair<NodeId, GroupId>, Term> stored_;  // Terms that are known to be durable.
+  std::map<NodeId, uint64_t> disks_;                   // How many each has lost.
+  // What nodes had on the disks that they lost: it was there when it was acknowledged.
+  std::map<std::pair<NodeId, GroupId>, View> lost_;
   std::set<NodeId> lost_power_;
   std::set<GroupId> deleted_;
   size_t committed_entries_ = 0;

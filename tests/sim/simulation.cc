@@ -65,6 +65,7 @@ class Simulation {
                      [this](NodeId node) -> SimNode& { return At(node); },
                      [this](SimNode& node) { AfterTurn(node); },
                      [this](NodeId node, bool power) { oracle_.OnEnded(node, power); },
+                     [this](NodeId node) { oracle_.OnWiped(node); },
                      [this](NodeId from, const GroupMessage& message) { OnSend(from, message); }};
     nodes_.push_back(std::make_unique<SimNode>(std::move(env), id));
     network_.Add(id, *nodes_.back());

@@ -19,6 +19,7 @@ class FormationTest : public testing::Test {
     std::unique_ptr<Formation> machine;  // Null: not running.
     std::vector<Formation::Action> todo;
     std::optional<FormationProposal> adopted;
+    bool founder = false;
     absl::Status refused;
     std::string note;
   };
@@ -85,7 +86,10 @@ class FormationTest : public testing::Test {
     nodes_[to].machine->OnOffer(offer.proposal, [](absl::Status) {});
     Collect(to);
   }
-  void Do(int32_t, Node& node, Formation::Adopt& adopt) { node.adopted = adopt.proposal; }
+  void Do(int32_t, Node& node, Formation::Adopt& adopt) {
+    node.adopted = adopt.proposal;
+    node.founder = adopt.founder;
+  }
   void Do(int32_t, Node& node, Formation::Refuse& refuse) { node.refused = refuse.reason; }
   void Do(int32_t, Node& node, Formation::Note& note) { node.note = note.line; }
 
@@ -246,26 +250,31 @@ TEST_F(FormationTest, AFormedNodeAsksNobodyWhenItStartsAgain) {
   ExpectOneCluster({2});
 }
 
-TEST_F(FormationTest, AWipedNodeStaysOutWithOneClearLine) {
+TEST_F(FormationTest, AWipedNodeJoinsAndIsNoFounder) {
   BootAll();
   Settle();
   Wipe(2);
   Boot(2);
   Settle();
-  EXPECT_FALSE(nodes_[2].adopted.has_value());
-  EXPECT_FALSE(nodes_[2].disk.has_value());
-  EXPECT_THAT(std::string(nodes_[2].refused.message()),
-              HasSubstr("has another data folder than this one"));
+  ExpectOneCluster({1, 2, 3});
+  EXPECT_FALSE(nodes_[2].founder);
+  Kill(2);
+  Boot(2);
+  EXPECT_EQ(nodes_[2].todo.size(), 1u) << "asks nobody";
+  Settle(0);
+  ExpectOneCluster({1, 2, 3});
+  EXPECT_FALSE(nodes_[2].founder);
 }
 
-TEST_F(FormationTest, AWipedNodeStaysOutAlsoWhenAnotherVoterIsDown) {
+TEST_F(FormationTest, AWipedNodeJoinsAlsoWhenAnotherVoterIsDown) {
   BootAll();
   Settle();
   Kill(1);
   Wipe(2);
   Boot(2);
   Settle();
-  EXPECT_THAT(nodes_[2].refused, HasErrc(Errc::kInconsistentClusterId));
+  ExpectOneCluster({2, 3});
+  EXPECT_FALSE(nodes_[2].founder);
 }
 
 TEST_F(FormationTest, AMajorityGoesOnWhenAVoterIsWipedWhileTheClusterForms) {
@@ -274,31 +283,36 @@ TEST_F(FormationTest, AMajorityGoesOnWhenAVoterIsWipedWhileTheClusterForms) {
   Wipe(3);
   Boot(3);
   Settle();
-  ExpectOneCluster({1, 2});
-  EXPECT_FALSE(nodes_[3].refused.ok());
+  ExpectOneCluster({1, 2, 3});
+  EXPECT_TRUE(nodes_[1].founder);
+  EXPECT_TRUE(nodes_[2].founder);
+  EXPECT_FALSE(nodes_[3].founder);
 }
 
-TEST_F(FormationTest, ANewNodeCannotJoinAFormedCluster) {
+TEST_F(FormationTest, ANewNodeJoinsAFormedCluster) {
   BootAll();
   Settle();
-  listed_ = {1, 2, 3, 4};
-  Boot(4);
-  Settle();
-  EXPECT_THAT(std::string(nodes_[4].refused.message()), HasSubstr("was formed without node.id 4"));
+  for (bool listed : {true, false}) {
+    const int32_t id = listed ? 4 : 5;
+    if (listed) listed_ = {1, 2, 3, 4};
+    Boot(id);
+    Settle();
+    ExpectOneCluster({1, 2, 3, id});
+    EXPECT_FALSE(nodes_[id].founder);
+  }
 }
 
-TEST_F(FormationTest, ANodeThatIsNotListedIsRefusedAtOnce) {
+TEST_F(FormationTest, ANodeThatIsNotListedFormsNothing) {
   Boot(9);
-  Settle(0);
-  EXPECT_THAT(nodes_[9].refused, HasErrc(Errc::kInvalidConfig));
-  EXPECT_THAT(std::string(nodes_[9].refused.message()), HasSubstr("controller.quorum.voters"));
-}
-
-TEST_F(FormationTest, AStoredProposalThatDoesNotNameThisFolderIsRefused) {
-  nodes_[1].disk = FormationProposal{"other", {{NodeId(1), Incarnation(12345), Address(1)}}};
   Boot(1);
-  Settle(0);
-  EXPECT_THAT(nodes_[1].refused, HasErrc(Errc::kInconsistentClusterId));
+  Settle();
+  EXPECT_FALSE(nodes_[9].adopted.has_value());
+  EXPECT_FALSE(nodes_[9].disk.has_value());
+  Boot(2);
+  Boot(3);
+  Settle();
+  ExpectOneCluster({1, 2, 3, 9});
+  EXPECT_FALSE(nodes_[9].founder);
 }
 
 TEST_F(FormationTest, AnOfferOfAnotherClusterIsRefused) {

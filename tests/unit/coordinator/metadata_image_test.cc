@@ -42,15 +42,54 @@ TEST_F(MetadataImageTest, ABrokerMayMoveButNotChangeItsIncarnation) {
   moved.endpoints[0].port = 1234;
   Register(moved);
   EXPECT_EQ(image_->FindBroker(NodeId(1))->endpoints[0].port, 1234);
+}
 
-  metadata::Command command;
-  command.set_format(1);
-  metadata::RegisterBroker& other = *command.mutable_register_broker();
-  other.set_node(1);
-  other.set_incarnation(5);
-  other.add_endpoints()->set_host("h");
-  EXPECT_THAT(Apply(command.SerializeAsString()).outcome, HasErrc(Errc::kInvalidRequest));
-  EXPECT_EQ(*image_->FindBroker(NodeId(1)), moved);
+TEST_F(MetadataImageTest, ABrokerWithAnotherDiskTakesItsPlaceEverywhereOnceItHasLearned) {
+  StartCluster(3);
+  Create({.name = "t", .num_partitions = 2, .replication_factor = 3});
+  Create({.name = "without",
+          .num_partitions = -1,
+          .replication_factor = -1,
+          .assignments = {{0, {NodeId(1), NodeId(3)}}}});
+  const LogIndex before = image_->members_index();
+  live_.erase(NodeId(2));
+  BrokerImage wiped = BrokerOf(2);
+  wiped.incarnation = Incarnation(77);
+  const auto applied = Apply(PlanRegisterBroker(*image_, live_, "cluster-a", wiped));
+  const TopicImage topic = *image_->FindTopic("t");
+  EXPECT_THAT(applied.changed_topics, ElementsAre(topic.id));
+  EXPECT_GT(image_->members_index(), before);
+  for (const PartitionImage& partition : topic.partitions) {
+    EXPECT_NE(partition.Find(NodeId(2), BrokerOf(2).incarnation), nullptr) << "counts still";
+    const ReplicaImage* learns = partition.Find(NodeId(2), Incarnation(77));
+    ASSERT_NE(learns, nullptr);
+    EXPECT_EQ(learns->since, image_->applied_index());
+    EXPECT_EQ(partition.target.size(), 3U);
+    EXPECT_EQ(partition.wish, image_->applied_index());
+    EXPECT_EQ(partition.founders, partition.replicas);
+  }
+  EXPECT_TRUE(image_->FindTopic("without")->partitions[0].target.empty());
+  const auto again = MetadataImage::DecodeSnapshot(image_->EncodeSnapshot());
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ((*again)->members_index(), image_->members_index());
+  EXPECT_EQ(*(*again)->FindTopic("t"), topic);
+}
+
+TEST_F(MetadataImageTest, ThreeBrokersVoteAndFiveFromFiveOn) {
+  auto voters = [this] {
+    std::vector<int32_t> nodes;
+    for (const FormationVoter& voter : image_->voters()) nodes.push_back(voter.node.value());
+    return nodes;
+  };
+  Form("cluster-a", /*voters=*/1);
+  for (int32_t node = 1; node <= 2; ++node) Register(BrokerOf(node));
+  EXPECT_THAT(voters(), ElementsAre(1)) << "two are no better than one";
+  for (int32_t node = 3; node <= 4; ++node) Register(BrokerOf(node));
+  EXPECT_THAT(voters(), ElementsAre(1, 2, 3));
+  Apply(PlanUnregisterBroker(*image_, NodeId(2)));
+  EXPECT_THAT(voters(), ElementsAre(1, 3, 4));
+  for (int32_t node : {2, 5, 6}) Register(BrokerOf(node));
+  EXPECT_THAT(voters(), ElementsAre(1, 3, 4, 2, 5));
 }
 
 TEST_F(MetadataImageTest, AnUnregisteredBrokerIsGone) {

@@ -64,6 +64,32 @@ TEST(MembershipPlanTest, AJointStepIsEndedBeforeAnotherBegins) {
 }
 
 // A leader that has not heard of the latest wish must not undo what was done for it.
+TEST(MembershipPlanTest, LearnersThatAreToStayComeAndGoAtOnce) {
+  const WantedMembers wanted{7, {Of(1), Of(2), Of(3)}, {Learner(4), Learner(5)}};
+  auto next = [&wanted](const Configuration& current) {
+    return NextConfiguration(current, true, wanted, [](NodeId) { return true; });
+  };
+  const Configuration first{{Of(1), Of(2), Of(3)}, {}, {}};
+  const Configuration all{first.voters, {}, {Learner(4), Learner(5)}, 7};
+  EXPECT_EQ(next(first), all);
+  EXPECT_EQ(next(all), std::nullopt);
+  EXPECT_TRUE(HasMembers(all, wanted));
+  EXPECT_FALSE(HasMembers(first, wanted));
+}
+
+TEST(MembershipPlanTest, AVoterAndALearnerChangePlaces) {
+  const WantedMembers wanted{7, {Of(1), Of(2), Of(4)}, {Learner(3), Learner(5)}};
+  Configuration now{{Of(1), Of(2), Of(3)}, {}, {Learner(4), Learner(5)}};
+  std::vector<Configuration> steps;
+  while (auto next = NextConfiguration(now, true, wanted, [](NodeId) { return true; })) {
+    steps.push_back(now = *next);
+    ASSERT_LT(steps.size(), 10U);
+  }
+  const Configuration joint{{Of(1), Of(2), Of(4)}, {Of(1), Of(2), Of(3)}, {Learner(5)}, 7};
+  EXPECT_THAT(steps, ::testing::Contains(joint)) << "5 hears everything meanwhile";
+  EXPECT_TRUE(HasMembers(now, wanted));
+}
+
 TEST(MembershipPlanTest, AnOlderWishLeavesTheConfigurationOfALaterOneAlone) {
   const Configuration now{{Of(1), Of(2), Of(3)}, {}, {}, 7};
   EXPECT_EQ(Next(now, {Of(1), Of(2)}, true, true, 6), std::nullopt);

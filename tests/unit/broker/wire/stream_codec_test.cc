@@ -59,7 +59,7 @@ std::vector<GroupMessage> OfEveryKind() {
       {GroupId(2),
        raft::VoteRequest{Term(2), false, false, Incarnation(3), LogIndex(4), Term(5), true}},
       {GroupId(3), raft::VoteReply{Term(7), true, false}},
-      {GroupId(3), raft::VoteReply{Term(7), true, false, true}},
+      {GroupId(3), raft::VoteReply{Term(7), true, false, true, Incarnation(8)}},
       {GroupId(4), raft::VoteReply{Term(7), false, true}},
       {GroupId(5), raft::AppendReply{Term(1), 2, true, LogIndex(3), LogIndex(4), LogIndex(5),
                                      LogIndex(6), LogIndex(7), Term(8), Incarnation(9)}},
