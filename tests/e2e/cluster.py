@@ -6,6 +6,7 @@ that the brokers themselves show, up to a deadline. Everything started is ended 
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -84,6 +85,10 @@ class Broker:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
+    def wipe(self):
+        """What a new disk has."""
+        shutil.rmtree(self.data)
+
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
@@ -128,6 +133,17 @@ class Cluster:
                 **(settings or {}),
             }
             self.brokers[node] = Broker(folder, node, ports[i], lines)
+
+    def add(self, node):
+        """A broker that the others were not told of, not yet started."""
+        first = next(iter(self.brokers.values()))
+        port, control = free_ports(2)
+        lines = {**first.settings, "node.id": node, "listeners": f"PLAINTEXT://{HOST}:{port}",
+                 "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+                 "garam.control.listener": f"{HOST}:{control}",
+                 "log.dirs": first.data.parent / f"broker-{node}"}
+        self.brokers[node] = Broker(first.data.parent, node, port, lines)
+        return self.brokers[node]
 
     def start(self):
         for broker in self.brokers.values():
