@@ -58,6 +58,21 @@ TEST_F(ElectionTest, AVoterVotesForOneCandidateATerm) {
   EXPECT_THAT(Sent<VoteReply>(kA, kC), ElementsAre(VoteReply{Term(1), false, false}));
 }
 
+TEST_F(ElectionTest, AVoteCountsOnlyFromTheMemberThatTheConfigurationHas) {
+  Make();
+  cluster().filter = [](const Envelope& envelope) { return !Is<VoteReply>(envelope); };
+  cluster().Do(kA, [&](Core& a) { a.Step(kB, TimeoutNow{Term(0)}, now()); });
+  cluster().Run();
+  ASSERT_EQ(core(kA).role(), Role::kCandidate);
+  const Term term = core(kA).term();
+  // B has lost its disk, and does not know what it voted.
+  cluster().Step(kA, kB, VoteReply{term, false, true, false, Incarnation(999)});
+  EXPECT_FALSE(core(kA).is_leader());
+  const Incarnation b = core(kA).configuration().LatestOf(kB);
+  cluster().Step(kA, kB, VoteReply{term, false, true, false, b});
+  EXPECT_TRUE(core(kA).is_leader());
+}
+
 TEST_F(ElectionTest, AVoterGivesItsVoteAgainToTheSameCandidateOnly) {
   Make();
   const VoteRequest request{Term(1), false, false, Incarnation(102), {}, {}};
