@@ -45,6 +45,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kEmptyAppendAcks, "empty append acks all"},
       {Mutation::kFlushRacesTruncation, "flush races truncation", 4000, "stalls", 88},
       {Mutation::kNoJointStep, "no joint step", 4000, "moves", 324},
+      {Mutation::kBlankVotes, "blank node votes", 4000, "wipes"},
       {Mutation::kOldConversation, "old conversation", 4000, "moves", 184},
       {Mutation::kNoCheckQuorum, "no check-quorum"},
       {Mutation::kSleepUntold, "last commit untold"},

@@ -65,7 +65,7 @@ void FigureEight(Options& options) {
 
 // Disks are lost, and what was on them is learned again, while leaders come and go.
 void Wipes(Options& options) {
-  Only(options, {Fault::kWipe, Fault::kKill});
+  Only(options, {Fault::kWipe, Fault::kKill, Fault::kReset});
   options.fault_every = Millis(800);
   options.length = std::chrono::seconds(30);
   options.unflushed = false;
