@@ -8,7 +8,23 @@ import kafka_wire as wire
 from kafka_wire import array, string
 
 NOT_ENOUGH_REPLICAS = 19
+ERROR_NAMES = {
+    1: "OFFSET_OUT_OF_RANGE",
+    3: "UNKNOWN_TOPIC_OR_PARTITION",
+    5: "LEADER_NOT_AVAILABLE",
+    6: "NOT_LEADER_OR_FOLLOWER",
+    7: "REQUEST_TIMED_OUT",
+    19: "NOT_ENOUGH_REPLICAS",
+    20: "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+    56: "KAFKA_STORAGE_ERROR",
+    74: "FENCED_LEADER_EPOCH",
+    76: "UNKNOWN_LEADER_EPOCH",
+}
 FILLING = b"."
+
+
+def error_name(code):
+    return ERROR_NAMES.get(code, f"error {code}")
 
 
 def stored(value):

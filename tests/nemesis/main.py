@@ -88,7 +88,7 @@ class Run:
         board, stopping = Board(self.partitions), threading.Event()
         workers = self._workers(board, stopping)
         self.nemesis = Nemesis(self.cluster, self.log, self.tell)
-        kinds = schedule.kinds_allowed(self.means)
+        kinds = set(schedule.kinds_allowed(self.means)) - set(self.options.without)
         planned = schedule.draw(self.options.seed, self.seconds, kinds)
         planned = planned[self.options.first - 1:self.options.last]
         for worker in workers:
@@ -170,6 +170,8 @@ def parse(arguments):
     parser.add_argument("--first", type=int, default=1, metavar="N",
                         help="leave out the faults before the Nth")
     parser.add_argument("--last", type=int, metavar="N", help="leave out the faults after the Nth")
+    parser.add_argument("--without", action="append", default=[], choices=list(schedule.KINDS),
+                        metavar="KIND", help="leave out the faults of a kind")
     parser.add_argument("--acks", choices=["all", "1"], default="all",
                         help="1 promises nothing: shows that losses are noticed")
     parser.add_argument("--strict", action="store_true",

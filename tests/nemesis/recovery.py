@@ -8,7 +8,7 @@ from cluster import PATIENCE, eventually
 from history import Final
 
 RECOVERY_SECONDS = 60.0
-READ_ATTEMPTS = 3
+READ_ATTEMPTS = 6
 
 
 class NoRecovery(Exception):

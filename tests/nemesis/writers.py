@@ -4,7 +4,7 @@ import threading
 import time
 
 import kafka_wire as wire
-from calls import NOT_ENOUGH_REPLICAS, batch
+from calls import NOT_ENOUGH_REPLICAS, batch, error_name
 from client import LOST, Worker, split
 from history import ACKED, REFUSED, UNKNOWN, Write
 
@@ -126,7 +126,7 @@ class Writer(Worker):
                          produced.base_offset)
         if produced.error == NOT_ENOUGH_REPLICAS:
             return Write(self.name, partition, node, start, end, values, REFUSED, -1,
-                         str(produced.error))
+                         error_name(produced.error))
         self.client.forget(partition)
         return Write(self.name, partition, node, start, end, values, UNKNOWN, -1,
-                     str(produced.error))
+                     error_name(produced.error))
