@@ -7,7 +7,7 @@ import kafka_wire as wire
 from calls import fetch
 
 LOST = (wire.ConnectionLost, TimeoutError, OSError)
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = (0.5, 1.0, 3.0)  # How long clients wait: the impatient learn of new leaders first.
 METADATA_SECONDS = 1.0
 REFRESH_PAUSE = 0.03
 
@@ -30,6 +30,7 @@ class Client:
         self.topics = sorted({split(partition)[0] for partition in partitions})
         self.random = random.Random(seed)
         self.stopping = stopping
+        self.answer_seconds = self.random.choice(ANSWER_SECONDS)
         self.connections = {}
         self.view = {}    # Partition -> (node, epoch).
         self.newest = {}  # Partition -> the newest epoch that was shown, ever.
@@ -38,7 +39,7 @@ class Client:
         if node not in self.connections:
             host, port = self.addresses[node]
             connection = wire.Connection(port, host, METADATA_SECONDS)
-            connection.socket.settimeout(ANSWER_SECONDS)
+            connection.socket.settimeout(self.answer_seconds)
             self.connections[node] = connection
         return self.connections[node]
 

@@ -35,8 +35,9 @@ TOPICS = {  # Half of the partitions acknowledge what is flushed, half what is w
 PARTITIONS_EACH = 6
 MIN_INSYNC_REPLICAS = 2
 SEGMENT_BYTES = 1 << 20
-WRITERS, PIPELINES, FOLLOWERS, PROBERS = 5, 1, 3, 3
-WRITES_A_SECOND, PIPELINES_A_SECOND, READS_A_SECOND = 40, 8, 40  # Of each of them.
+GAP_MAX_SECONDS = 30.0  # Several times what the longest round takes.
+WRITERS, PIPELINES, FOLLOWERS, PROBERS = 7, 2, 3, 3
+WRITES_A_SECOND, PIPELINES_A_SECOND, READS_A_SECOND = 30, 5, 40  # Of each of them.
 
 
 def say(text):
@@ -103,8 +104,11 @@ class Run:
             stopping.set()
             for worker in workers:
                 worker.finish()
-            self.tell(f"longest gap between acknowledgements of a partition: "
-                      f"{board.longest_gap:.2f} s")
+            gap, partition, until = board.longest_gap
+            self.tell(f"longest gap between acknowledgements of a partition: {gap:.2f} s, "
+                      f"{partition} until {until - self.began:.2f}")
+            if gap > GAP_MAX_SECONDS:
+                self.problems.append(f"{partition} acknowledged nothing for {gap:.2f} s")
         self._read_from_every_broker()
 
     def _workers(self, board, stopping):

@@ -8,7 +8,8 @@ from cluster import PATIENCE, eventually
 from history import Final
 
 RECOVERY_SECONDS = 60.0
-READ_ATTEMPTS = 6
+READ_ATTEMPTS = 4
+RETURNS = 3
 
 
 class NoRecovery(Exception):
@@ -79,14 +80,17 @@ class FinalReader:
         return {node: sorted(missing) for node, missing in self.missing.items() if missing}
 
     def _make_lead(self, node, attempt):
-        """Leaves the node alone with the wish to lead, until another comes back that can only vote."""
+        """Leaves the node alone with the wish to lead, until one comes back that has its vote."""
         others = [other for other in self.cluster.brokers.values() if other.node != node]
         first, second = others if attempt % 2 else reversed(others)
         first.terminate()
-        second.kill()
-        second.start()
-        _wait(lambda: self._leaderless(node), f"leaders among brokers {node} and {second.node}")
-        self._read_led(node)
+        for _ in range(RETURNS):
+            second.kill()
+            second.start()
+            _wait(lambda: self._leaderless(node), f"leaders among brokers {node}, {second.node}")
+            self._read_led(node)
+            if not self.missing[node]:
+                break
         first.start()
         _wait(lambda: _not_whole(self.cluster, self.topics), "the cluster is back")
 

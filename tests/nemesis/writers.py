@@ -8,7 +8,7 @@ from calls import NOT_ENOUGH_REPLICAS, batch, error_name
 from client import LOST, Worker, split
 from history import ACKED, REFUSED, UNKNOWN, Write
 
-TIMEOUT_SECONDS = 2.0  # The broker's, below the client's own.
+TIMEOUT_SHARE = 0.7  # Of the client's patience: the broker's comes first.
 BATCH_MAX = 5
 PIPELINE_MAX = 5
 SIZES = (0, 20, 100, 400, 3000)
@@ -22,7 +22,7 @@ class Board:
         self.offsets = dict.fromkeys(partitions, -1)
         self.sent = dict.fromkeys(partitions, 0.0)  # When the newest acknowledged call began.
         self.told = dict.fromkeys(partitions, 0.0)  # When the newest acknowledgement came.
-        self.longest_gap = 0.0
+        self.longest_gap = (0.0, "", 0.0)  # Seconds, of which partition, until when.
 
     def acknowledged(self, partition, offset, start, end):
         with self.lock:
@@ -30,7 +30,7 @@ class Board:
             self.sent[partition] = max(self.sent[partition], start)
             before, self.told[partition] = self.told[partition], end
             if before:
-                self.longest_gap = max(self.longest_gap, end - before)
+                self.longest_gap = max(self.longest_gap, (end - before, partition, end))
 
     def silent_since(self, time):
         """Partitions that acknowledged nothing that was sent since then."""
@@ -101,12 +101,13 @@ class Writer(Worker):
     def _send(self, connection, partition, batches):
         """[(start, values, correlation)], the last without a correlation where sending failed."""
         topic, number = split(partition)
+        timeout = TIMEOUT_SHARE * self.client.answer_seconds
         sent = []
         for values in batches:
             start, correlation = time.monotonic(), None
             try:
                 correlation = connection.send_produce(topic, number, batch(values), self.acks,
-                                                      TIMEOUT_SECONDS)
+                                                      timeout)
             except LOST:
                 pass
             sent.append((start, values, correlation))
