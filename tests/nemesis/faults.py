@@ -69,9 +69,9 @@ class Nemesis:
         elif fault.kind == "full-disk":
             disk = self.cluster.disks[fault.nodes[0]]
             disk.fill() if begins else disk.free()
-        elif fault.kind == "pause":
-            broker = self.cluster[fault.nodes[0]]
-            broker.signal(signal.SIGSTOP if begins else signal.SIGCONT)
+        elif fault.kind in ("pause", "pause-all"):
+            for node in fault.nodes:
+                self.cluster[node].signal(signal.SIGSTOP if begins else signal.SIGCONT)
         elif begins:
             self._end_brokers(fault)
         else:

@@ -9,16 +9,21 @@ FIRST_AFTER = 2.0
 KINDS = {  # Weight, then the shortest and the longest seconds that it lasts.
     "kill": (4, 0.0, 3.0),
     "kill-all": (1, 0.0, 1.0),
+    "crash-loop": (1, 0.5, 3.0),
     "stop": (2, 0.0, 2.0),
     "pause": (4, 0.1, 5.0),
+    "pause-all": (1, 0.1, 3.0),
     "cut": (3, 0.3, 6.0),
     "part": (2, 0.3, 6.0),
     "isolate": (2, 0.3, 6.0),
+    "flap": (2, 0.5, 4.0),
     "slow": (2, 1.0, 8.0),
     "full-disk": (2, 0.5, 4.0),
 }
-OF_LINKS = {"cut", "part", "isolate"}
-OF_PROCESSES = {"kill", "kill-all", "stop", "pause", "full-disk"}
+OF_LINKS = {"cut", "part", "isolate", "flap"}
+OF_ALL = {"kill-all", "pause-all"}
+OF_PROCESSES = {"kill", "crash-loop", "stop", "pause", "full-disk"} | OF_ALL
+REPEATED = {"crash-loop": (0.02, 0.8), "flap": (0.02, 0.5)}  # Seconds that each part of it lasts.
 ROUND_SIZES = (1, 1, 1, 2, 2, 3)
 RATES_KBIT = (64, 256, 1000)
 
@@ -48,9 +53,9 @@ def kinds_allowed(means):
 
 def _links(rng, kind, nodes):
     one, other = rng.sample(nodes, 2)
-    if kind in ("cut", "slow"):
+    if kind in ("cut", "slow") or kind == "flap" and rng.random() < 0.5:
         return ((one, other),)
-    if kind == "part":
+    if kind in ("part", "flap"):
         return ((one, other), (other, one))
     return tuple(pair for node in nodes if node != one for pair in ((one, node), (node, one)))
 
@@ -63,7 +68,7 @@ def _draw_one(rng, kinds, nodes, begin):
     share = rng.random() ** 2
     end = start + shortest + share * (longest - shortest)
     if kind in OF_PROCESSES:
-        hit = tuple(nodes) if kind == "kill-all" else (rng.choice(nodes),)
+        hit = tuple(nodes) if kind in OF_ALL else (rng.choice(nodes),)
         return Planned(start, end, kind, hit)
     kbit = rng.choice(RATES_KBIT) if kind == "slow" else 0
     return Planned(start, end, kind, (), _links(rng, kind, nodes), kbit)
@@ -72,6 +77,18 @@ def _draw_one(rng, kinds, nodes, begin):
 def _collide(one, other):
     """Two faults of one process, or of one link, never share a round."""
     return bool(set(one.nodes) & set(other.nodes) or set(one.links) & set(other.links))
+
+
+def _parts(rng, fault):
+    """The fault itself, or the short ones in a row that it is made of."""
+    if fault.kind not in REPEATED:
+        return [fault]
+    parts, at = [], fault.start
+    while at < fault.end:
+        stop = at + rng.uniform(*REPEATED[fault.kind])
+        parts.append(fault._replace(start=at, end=stop))
+        at = stop + rng.uniform(*REPEATED[fault.kind])
+    return parts
 
 
 def draw(seed, seconds, kinds, nodes=(1, 2, 3)):
@@ -84,7 +101,7 @@ def draw(seed, seconds, kinds, nodes=(1, 2, 3)):
         for _ in range(rng.choice(ROUND_SIZES)):
             fault = _draw_one(rng, all_kinds, nodes, at)
             if not any(_collide(fault, other) for other in this_round):
-                this_round.append(fault)
+                this_round += _parts(rng, fault)
         at = max(fault.end for fault in this_round) + rng.uniform(0.2, 2.5)
         planned += this_round
     return sorted(fault for fault in planned if fault.end <= seconds and fault.kind in kinds)

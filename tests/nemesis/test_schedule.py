@@ -29,6 +29,13 @@ def test_every_kind_comes_and_ends_in_time():
     assert all(0 < fault.start <= fault.end <= 120 for fault in drawn)
 
 
+def test_a_crash_loop_kills_again_and_again():
+    drawn = [fault for seed in range(20) for fault in schedule.draw(seed, 120, ["crash-loop"])]
+    close = [after.start - before.end for before, after in zip(drawn, drawn[1:])
+             if 0 < after.start - before.end < 0.8]
+    assert len(close) > len(drawn) / 3
+
+
 def test_what_the_machine_lacks_is_left_out_and_the_rest_stays():
     some = [kind for kind in ALL if kind != "cut"]
     assert schedule.draw(3, 120, some) == [
