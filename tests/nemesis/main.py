@@ -21,7 +21,7 @@ import isolation  # noqa: E402
 import report  # noqa: E402
 import schedule  # noqa: E402
 from brokers import NemesisCluster  # noqa: E402
-from client import Client, name_of  # noqa: E402
+from client import LOST, Client, name_of  # noqa: E402
 from faults import Nemesis  # noqa: E402
 from history import Header, Log, load  # noqa: E402
 from readers import Follower, Prober  # noqa: E402
@@ -70,15 +70,17 @@ class Run:
         self.cluster = NemesisCluster(self.folder, self.means)
         try:
             self._with_cluster()
-        except NoRecovery as error:
-            self.problems.append(f"no recovery: {error}")
+        except (NoRecovery, AssertionError, subprocess.TimeoutExpired, *LOST) as error:
+            self.problems.append(f"no recovery: {type(error).__name__}: {error}")
             self.tell(self.problems[-1])
         finally:
-            self._keep_data()
             self.cluster.close()
             self.log.close()
         self.problems += self.nemesis.wrong if self.nemesis else []
-        return self._judge()
+        clean = self._judge()
+        if not clean:
+            self._keep_data()
+        return clean
 
     def _with_cluster(self):
         self.cluster.start()
@@ -140,11 +142,10 @@ class Run:
                   f"brokers but for {sum(map(len, missing.values()))}")
 
     def _keep_data(self):
-        """Copies the data off the small disks where something is wrong already."""
-        if self.problems and self.cluster.disks:
-            for node in self.cluster.brokers:
-                subprocess.run(["cp", "-r", "--sparse=always", self.folder / f"broker-{node}",
-                                self.folder / f"data-{node}"], check=False)
+        """Copies the data off the small disks, which end with this process."""
+        for node in self.cluster.disks:
+            subprocess.run(["cp", "-r", "--sparse=always", self.folder / f"broker-{node}",
+                            self.folder / f"data-{node}"], check=False)
 
     def _judge(self):
         events = load(self.history)

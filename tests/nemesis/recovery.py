@@ -83,7 +83,9 @@ class FinalReader:
         """Leaves the node alone with the wish to lead, until one comes back that has its vote."""
         others = [other for other in self.cluster.brokers.values() if other.node != node]
         first, second = others if attempt % 2 else reversed(others)
-        first.terminate()
+        code = first.terminate()
+        if code != 0:
+            raise NoRecovery(f"broker {first.node} stopped with code {code}")
         for _ in range(RETURNS):
             second.kill()
             second.start()

@@ -13,9 +13,9 @@ KINDS = {  # Weight, then the shortest and the longest seconds that it lasts.
     "stop": (2, 0.0, 2.0),
     "pause": (4, 0.1, 5.0),
     "pause-all": (1, 0.1, 3.0),
-    "cut": (3, 0.3, 6.0),
-    "part": (2, 0.3, 6.0),
-    "isolate": (2, 0.3, 6.0),
+    "cut": (2, 0.3, 6.0),
+    "part": (1, 0.3, 6.0),
+    "isolate": (5, 0.3, 6.0),
     "flap": (2, 0.5, 4.0),
     "slow": (2, 1.0, 8.0),
     "full-disk": (2, 0.5, 4.0),
@@ -57,7 +57,9 @@ def _links(rng, kind, nodes):
         return ((one, other),)
     if kind in ("part", "flap"):
         return ((one, other), (other, one))
-    return tuple(pair for node in nodes if node != one for pair in ((one, node), (node, one)))
+    others = [node for node in nodes if node != one]
+    sends, hears = [(one, node) for node in others], [(node, one) for node in others]
+    return tuple(rng.choice([sends, hears, sends + hears]))
 
 
 def _draw_one(rng, kinds, nodes, begin):
