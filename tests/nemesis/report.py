@@ -3,7 +3,7 @@ import collections
 
 from history import End, Read, Write
 
-SHOWN_MAX = 20
+SHOWN_MAX = 5  # Of each kind.
 
 
 def calls(events):
@@ -39,9 +39,11 @@ def of_verdict(verdict, events):
     if verdict.behind_seconds:
         lines.append(f"longest that an allowed answer was behind: {verdict.behind_seconds:.3f} s")
     lines.append(f"violations: {_counted(verdict.kinds())}")
-    lines += [f"  {v.kind}, {v.partition}: {v.text}" for v in verdict.violations[:SHOWN_MAX]]
-    if len(verdict.violations) > SHOWN_MAX:
-        lines.append(f"  and {len(verdict.violations) - SHOWN_MAX} more")
+    shown = collections.Counter()
+    for violation in verdict.violations:
+        shown[violation.kind] += 1
+        if shown[violation.kind] <= SHOWN_MAX:
+            lines.append(f"  {violation.kind}, {violation.partition}: {violation.text}")
     return lines
 
 
