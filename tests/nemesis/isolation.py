@@ -60,6 +60,7 @@ def enter():
     inside = os.environ.get(INSIDE)
     if inside is not None:
         return Means(*(letter == "1" for letter in inside))
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # Where tc lies, and users do not look.
     way, means, reasons = _best_way()
     if not all(means):
         print(f"left out here: {'; '.join(reasons)}", flush=True)
