@@ -45,7 +45,8 @@ class Verdict:
     def __init__(self):
         self.violations = []
         self.counts = collections.Counter()
-        self.behind_seconds = 0.0  # The longest that an allowed answer was behind.
+        # How long before an allowed answer was asked for there was known what it lacks.
+        self.behind_seconds = 0.0
 
     def add(self, kind, partition, text):
         self.violations.append(Violation(kind, partition, text))
@@ -312,7 +313,8 @@ class _Progress:
         end, who, time = known
         if kind in (DEPOSED, UNCONFIRMED) and not self.strict:
             self.verdict.counts[kind] += 1
-            self.verdict.behind_seconds = max(self.verdict.behind_seconds, call.end - time)
+            self.verdict.behind_seconds = max(self.verdict.behind_seconds,
+                                              call.start - time)
             return
         self.verdict.add(kind, self.partition,
                          f"{call.client} was shown {shown} by broker {call.broker} in epoch "

@@ -37,7 +37,8 @@ def of_verdict(verdict, events):
     lines.append(f"writes not acknowledged, by error: {errors or 'none'}")
     lines += [f"{name}: {count}" for name, count in sorted(verdict.counts.items())]
     if verdict.behind_seconds:
-        lines.append(f"longest that an allowed answer was behind: {verdict.behind_seconds:.3f} s")
+        lines.append(f"these were asked up to {verdict.behind_seconds:.3f} s after what they lacked "
+                     f"was known")
     lines.append(f"violations: {_counted(verdict.kinds())}")
     shown = collections.Counter()
     for violation in verdict.violations:
