@@ -1,0 +1,73 @@
+"""The cluster that the faults meet: as in the end-to-end tests, but each broker on its own network."""
+import subprocess
+
+import kafka_wire as wire
+from cluster import HOST, PATIENCE, Broker, Cluster, free_ports, program
+from disks import Disk
+from network import Network, address
+
+CLIENT_PORT, CONTROL_PORT = 29092, 29093  # In namespaces where nobody else is.
+
+
+class NemesisBroker(Broker):
+    """A broker at an address of its own; `enter` comes before its command."""
+
+    def __init__(self, folder, node, host, port, settings, enter):
+        super().__init__(folder, node, port, settings)
+        self.host = host
+        self.enter = enter
+        self.starts = 0
+
+    def start(self, **overrides):
+        lines = {**self.settings, **overrides}
+        self.config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        command = [*self.enter, "setpriv", "--pdeathsig", "KILL", program(), "--config",
+                   str(self.config)]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.starts += 1
+
+    def connect(self, timeout=10.0):
+        return wire.Connection(self.port, self.host, timeout * PATIENCE)
+
+
+class NemesisCluster(Cluster):
+    """Three brokers, in namespaces and on small disks where the machine allows."""
+
+    def __init__(self, folder, means, count=3):
+        self.folder = folder
+        nodes = range(1, count + 1)
+        self.network = Network(nodes) if means.links else None
+        self.disks = {}
+        places = self._places(nodes)
+        voters = ",".join(f"{n}@{host}:{control}" for n, (host, _, control) in places.items())
+        self.brokers = {}
+        for node, (host, port, _) in places.items():
+            data = folder / f"broker-{node}"
+            if means.disks:
+                self.disks[node] = Disk(data)
+            settings = {
+                "node.id": node,
+                "listeners": f"PLAINTEXT://{host}:{port}",
+                "advertised.listeners": f"PLAINTEXT://{host}:{port}",
+                "controller.quorum.voters": voters,
+                "log.dirs": data,
+            }
+            enter = self.network.enter_command(node) if self.network else []
+            self.brokers[node] = NemesisBroker(folder, node, host, port, settings, enter)
+
+    def _places(self, nodes):
+        """{node: (host, client port, control port)}."""
+        if self.network:
+            return {node: (address(node), CLIENT_PORT, CONTROL_PORT) for node in nodes}
+        ports = free_ports(2 * len(nodes))
+        return {node: (HOST, ports.pop(), ports.pop()) for node in nodes}
+
+    def addresses(self):
+        return {node: (broker.host, broker.port) for node, broker in self.brokers.items()}
+
+    def close(self):
+        super().close()
+        if self.network:
+            self.network.close()
