@@ -7,7 +7,6 @@
 #include "broker/metadata_snapshot.h"
 #include "broker/topic_config_parse.h"
 #include "common/logging.h"
-#include "common/mutation.h"
 #include "common/status.h"
 #include "storage/hard_state_store.h"
 #include "storage/log_identity.h"
@@ -180,7 +179,7 @@ void BrokerCore::OnAdopted(const FormationProposal& proposal, bool founder) {
   nodes_->SetClusterId(proposal.cluster_id);
   raft::Configuration founders;  // D18: whoever is none of them waits for the leader to tell.
   for (const FormationVoter& voter : proposal.voters) {
-    if (founder || Mutated(Mutation::kBlankVotes)) {
+    if (founder) {
       founders.voters.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
     }
   }

@@ -26,7 +26,6 @@ enum class Mutation : uint8_t {
   kStepDownTruncates,     // A leader that steps down drops what is not committed.
   kEmptyAppendAcks,       // An append without news is acknowledged without looking at the disk.
   kFlushRacesTruncation,  // A write that is done speaks for entries that have been replaced.
-  kBlankVotes,            // D18: a node that lost its disk votes as what it was before.
   kNoJointStep,           // Voters are swapped at once.
   kOldConversation,       // A member that comes back is spoken to under an old number.
   kNoCheckQuorum,         // A leader without a quorum stays.

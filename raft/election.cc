@@ -21,7 +21,7 @@ bool Core::MayStand() const {
 // incarnation of this node, have forgotten what they promised (pitfall 16).
 bool Core::MayVote() const {
   if (options_.standing == Standing::kNone || configuration().empty()) return false;
-  return configuration().Contains(self(), options_.incarnation) || Mutated(Mutation::kBlankVotes) ||
+  return configuration().Contains(self(), options_.incarnation) ||
          !configuration().Find(self()).has_value();
 }
 
@@ -71,8 +71,7 @@ void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now
 }
 
 void Core::StepVoteReply(NodeId from, const VoteReply& reply, MonoTime now) {
-  if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from) &&
-      !Mutated(Mutation::kBlankVotes)) {
+  if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from)) {
     return;
   }
   const Term asked = role_ == Role::kPreCandidate ? term() + 1 : term();

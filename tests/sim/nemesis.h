@@ -33,7 +33,7 @@ class Nemesis {
   void FillDisk(SimNode& node);
   void LosePower(SimNode& node);
   void LoseDisk(SimNode& node);
-  bool EverythingIsEverywhere() const;
+  bool EverybodyIsInSync() const;
   void StartSoon(SimNode& node, Duration wait);
   SimNode& AnyNode() { return *nodes_[world_.Below(nodes_.size())]; }
 

@@ -65,8 +65,9 @@ void FigureEight(Options& options) {
 
 // Disks are lost, and what was on them is learned again, while leaders come and go.
 void Wipes(Options& options) {
-  Only(options, {Fault::kWipe, Fault::kKill, Fault::kReset});
-  options.fault_every = Millis(800);
+  Only(options, {Fault::kWipe, Fault::kKill, Fault::kCut});
+  options.fault_every = Millis(500);
+  options.produce_every = Millis(20);
   options.length = std::chrono::seconds(30);
   options.unflushed = false;
 }
