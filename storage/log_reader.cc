@@ -143,7 +143,8 @@ absl::Status CollectFrames(const ReadPlan& plan, const SegmentView& view, Buffer
     }
     walk.Skip(frame);
   }
-  return absl::OkStatus();
+  // What is asked for begins in this segment: a frame whose length is wrong has led past it.
+  return taken > 0 ? absl::OkStatus() : Damaged(view, walk.at(), "it ends before what was asked");
 }
 
 // kTimestamp and kMaxTimestamp: headers only; leaves the found batch's place in `found_at`.

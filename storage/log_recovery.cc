@@ -212,9 +212,17 @@ absl::Status LogRecovery::TakeSegments(std::vector<Candidate> candidates,
 absl::Status LogRecovery::CheckMarkReached() const {
   if (!mark_) return absl::OkStatus();
   const LogIndex end = found_.segments.empty() ? LogIndex(0) : found_.segments.back()->end.index;
-  if (end >= mark_->point.at.index) return absl::OkStatus();
-  return Damaged(dir_, 0,
-                 found_.segments.empty() ? "its segments are gone" : "its last segments are gone");
+  if (found_.segments.empty() || end < mark_->point.at.index) {
+    return Damaged(dir_, 0,
+                   found_.segments.empty() ? "its segments are gone" : "its last segments are gone");
+  }
+  // The start's row is synced before the first segment below it goes.
+  const SegmentHeader& first = found_.segments.front()->header;
+  const Offset start = found_.start.value_or(Offset(0));
+  if (start > Offset(0) ? first.base_offset <= start : first.base_index == LogIndex(1)) {
+    return absl::OkStatus();
+  }
+  return Damaged(dir_, 0, "its first segments are gone");
 }
 
 absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {

@@ -134,6 +134,23 @@ TEST_F(LogRecoveryTest, MissingSegmentsBelowTheDurableMarkAreDamage) {
   EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(LogRecoveryTest, AMissingFirstSegmentBelowTheDurableMarkIsDamage) {
+  for (bool with_records : {false, true}) {
+    Open();
+    if (with_records) Append("a");
+    Write({Private(EntryKind::kCommand)});
+    AppendRoll();
+    Append("b");
+    LetTheMarkFollow();
+    const std::string first = SegmentPaths().front();
+    Crash();
+    ASSERT_TRUE(fs_.Remove(first).ok());
+    EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
+    ASSERT_TRUE(Log::Remove(fs_, kv_, GroupId(7), kDir).ok());
+    PlanFrom(LogIndex(1), Offset(0));
+  }
+}
+
 TEST_F(LogRecoveryTest, AFolderOfAnotherGroupIsRefused) {
   Open();
   Append("a");
