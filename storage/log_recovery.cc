@@ -213,16 +213,22 @@ absl::Status LogRecovery::CheckMarkReached() const {
   if (!mark_) return absl::OkStatus();
   const LogIndex end = found_.segments.empty() ? LogIndex(0) : found_.segments.back()->end.index;
   if (found_.segments.empty() || end < mark_->point.at.index) {
-    return Damaged(dir_, 0,
-                   found_.segments.empty() ? "its segments are gone" : "its last segments are gone");
+    return Damaged(
+        dir_, 0, found_.segments.empty() ? "its segments are gone" : "its last segments are gone");
   }
   // The start's row is synced before the first segment below it goes.
   const SegmentHeader& first = found_.segments.front()->header;
-  const Offset start = found_.start.value_or(Offset(0));
-  if (start > Offset(0) ? first.base_offset <= start : first.base_index == LogIndex(1)) {
-    return absl::OkStatus();
-  }
-  return Damaged(dir_, 0, "its first segments are gone");
+  const bool whole =
+      found_.start ? first.base_offset <= *found_.start : first.base_index == LogIndex(1);
+  return whole ? absl::OkStatus() : Damaged(dir_, 0, "its first segments are gone");
+}
+
+absl::Status LogRecovery::NoteStart() {
+  if (mark_ || found_.segments.empty()) return absl::OkStatus();
+  const SegmentHeader& first = found_.segments.front()->header;
+  if (first.base_index == LogIndex(1) || found_.start >= first.base_offset) return absl::OkStatus();
+  found_.start = first.base_offset;
+  return rows_.SaveStart(first.base_offset);
 }
 
 absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
@@ -265,6 +271,7 @@ absl::StatusOr<RecoveredLog> LogRecovery::Run() {
             last.end.offset.value());
   }
   RETURN_IF_ERROR(Settle(cut));
+  RETURN_IF_ERROR(NoteStart());
   found_.mark = mark_;
   if (!found_.segments.empty()) {
     const Segment& last = *found_.segments.back();

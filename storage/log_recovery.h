@@ -70,7 +70,11 @@ class LogRecovery {
   bool FrameFits(const Frame& frame, const Segment& segment, const SegmentPoint& at) const;
   // Removes what was cut and makes durable what was kept.
   absl::Status Settle(const std::vector<Candidate>& cut);
+  // Whether the log reaches from its start to the mark.
   absl::Status CheckMarkReached() const;
+  // Rows that are lost cannot tell where the log began: it begins with what is left, and from now
+  // on that is missed when it goes.
+  absl::Status NoteStart();
   bool BelowMark(const SegmentPoint& at) const;
   absl::Status Damaged(const std::string& path, int64_t position, const char* what) const;
 

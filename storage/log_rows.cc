@@ -39,6 +39,11 @@ std::string PieceKey(char prefix, GroupId group, LogIndex base, uint32_t number)
   return key;
 }
 
+absl::Status OutOfOrder(const char* what, GroupId group) {
+  return MakeError(Errc::kStorage, absl::StrCat(what, " of the log of group ", group.value(),
+                                                " in the key-value store do not ascend"));
+}
+
 absl::Status UnknownFormat(const char* what, GroupId group) {
   return MakeError(Errc::kStorage, absl::StrCat(what, " of the log of group ", group.value(),
                                                 " in the key-value store has an unknown format"));
@@ -82,8 +87,14 @@ absl::StatusOr<TermRows> LogRows::LoadTerms() {
   std::vector<TermRow> rows;
   for (size_t at = 1; at < value->size(); at += kTermRowBytes) {
     const char* row = value->data() + at;
-    rows.push_back({Term(LoadBigEndian<int32_t>(row)), LogIndex(LoadBigEndian<int64_t>(row + 4)),
-                    Offset(LoadBigEndian<int64_t>(row + 12))});
+    const TermRow next{Term(LoadBigEndian<int32_t>(row)), LogIndex(LoadBigEndian<int64_t>(row + 4)),
+                       Offset(LoadBigEndian<int64_t>(row + 12))};
+    if (!rows.empty() &&
+        (next.term <= rows.back().term || next.first_index <= rows.back().first_index ||
+         next.first_offset < rows.back().first_offset)) {
+      return OutOfOrder("the term rows", group_);
+    }
+    rows.push_back(next);
   }
   return TermRows(std::move(rows));
 }
@@ -102,6 +113,8 @@ absl::StatusOr<ConfigurationRows> LogRows::LoadConfigurations() {
     const size_t size = LoadBigEndian<uint32_t>(rest.data() + 8);
     rest.remove_prefix(kConfigurationBytes);
     if (rest.size() < size) return UnknownFormat("the configurations", group_);
+    if (!rows.empty() && index <= rows.back().index)
+      return OutOfOrder("the configurations", group_);
     rows.push_back({index, std::string(rest.substr(0, size))});
     rest.remove_prefix(size);
   }
@@ -114,6 +127,12 @@ absl::StatusOr<std::optional<Offset>> LogRows::LoadStart() {
   if (!value) return std::optional<Offset>();
   if (value->size() != 9 || (*value)[0] != kFormat) return UnknownFormat("the start", group_);
   return std::optional<Offset>(Offset(LoadBigEndian<int64_t>(value->data() + 1)));
+}
+
+absl::Status LogRows::SaveStart(Offset start) {
+  KvBatch batch;
+  StageStart(start, batch);
+  return kv_.Write(batch, /*sync=*/true);
 }
 
 absl::StatusOr<bool> LogRows::LoadPieces(char prefix, KvFamily family, LogIndex base,

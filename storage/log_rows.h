@@ -58,6 +58,8 @@ class LogRows {
   absl::StatusOr<TermRows> LoadTerms();
   absl::StatusOr<ConfigurationRows> LoadConfigurations();
   absl::StatusOr<std::optional<Offset>> LoadStart();
+  // Durably.
+  absl::Status SaveStart(Offset start);
   // Appends the a-rows of the segment to `index`; false when they are not as they should be.
   absl::StatusOr<bool> LoadUnsealed(LogIndex base, SegmentIndex& index);
   // Appends the i-rows; false when there are none, or damaged ones.

@@ -121,7 +121,8 @@ void CheckAppend(LogHarness& harness) {
   if (!log.status().ok() || log.durable_index() < entry.index) return;
   harness.SyncRows();
   harness.CutPower();
-  Require(harness.Open().ok(), "a log that took an append does not open again");
+  const absl::Status opened = harness.Open();
+  Require(opened.ok(), "a log that took an append does not open again", opened.ToString());
   const auto found = harness.ReadEntries(entry.index, entry.index);
   Require(found.ok() && found->size() == 1, "an append is gone", found.status().ToString());
   Require(found->front().bytes.view() == entry.bytes.view(), "an append has changed");

@@ -1,6 +1,7 @@
 #include <cerrno>
 
 #include "storage/frame.h"
+#include "storage/log_rows.h"
 #include "tests/unit/storage/log_fixture.h"
 
 namespace garam::storage {
@@ -149,6 +150,35 @@ TEST_F(LogRecoveryTest, AMissingFirstSegmentBelowTheDurableMarkIsDamage) {
     ASSERT_TRUE(Log::Remove(fs_, kv_, GroupId(7), kDir).ok());
     PlanFrom(LogIndex(1), Offset(0));
   }
+}
+
+TEST_F(LogRecoveryTest, ALogWithoutRowsBeginsWithWhatIsLeftAndMissesThatFromThenOn) {
+  Open();
+  Append("a");
+  AppendRoll();
+  Append("b");
+  AppendRoll();
+  Append("c");
+  Crash();
+  kv_.Wipe();
+  ASSERT_TRUE(fs_.Remove(SegmentPaths().front()).ok());
+  for (int opening = 0; opening < 2; ++opening) {
+    Open();
+    EXPECT_THAT(Payloads(), ElementsAre("b", "c"));
+    EXPECT_EQ(log_->start_offset(), Offset(1));
+    LetTheMarkFollow();
+    Crash();
+  }
+  ASSERT_TRUE(fs_.Remove(SegmentPaths().front()).ok());
+  EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(LogRecoveryTest, TermRowsThatDoNotAscendAreRefused) {
+  KvBatch batch;
+  TermRows rows({{Term(2), LogIndex(5), Offset(3)}, {Term(1), LogIndex(1), Offset(0)}});
+  LogRows(kv_, GroupId(7)).StageTerms(rows, LogIndex(9), batch);
+  ASSERT_TRUE(kv_.Write(batch, /*sync=*/true).ok());
+  EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(LogRecoveryTest, AFolderOfAnotherGroupIsRefused) {
