@@ -64,6 +64,14 @@ absl::Status LogRecovery::ReadHeader(Candidate& candidate) {
                      absl::StrCat(candidate.path, " belongs to group ",
                                   candidate.header->group.value(), ", not ", group_.value()));
   }
+  // Files are taken in the order of their names.
+  const auto [offset, index] = candidate.place;
+  if (candidate.header && (candidate.header->base_offset != offset ||
+                           (index != LogIndex(0) && candidate.header->base_index != index))) {
+    return MakeError(Errc::kStorage,
+                     absl::StrCat(candidate.path, " begins at offset ",
+                                  candidate.header->base_offset.value(), ", not as it is named"));
+  }
   return absl::OkStatus();
 }
 

@@ -22,9 +22,9 @@
 namespace garam::fuzz {
 namespace {
 
-// A step of the script is one byte and writes up to 1.2 kB; see segment_fuzzer.cc for the rest.
-constexpr size_t kFactor = 16 << 10;
-constexpr size_t kFixedBytes = size_t{4} << 20;
+// Of the bytes on the disk; see segment_fuzzer.cc.
+constexpr size_t kFactor = 24;
+constexpr size_t kFixedBytes = size_t{3} << 20;
 constexpr size_t kDamagesMax = 16;
 constexpr size_t kTermAt = 12;
 
@@ -152,12 +152,17 @@ void CheckBatches(LogHarness& harness, const Facts& facts) {
   }
 }
 
+size_t BytesOf(const std::map<std::string, std::string>& segments) {
+  size_t bytes = 0;
+  for (const auto& [name, content] : segments) bytes += content.size();
+  return bytes;
+}
+
 void Feed(std::string_view input) {
   Pieces pieces(input);
   const uint8_t options = pieces.Byte();
   LogHarness harness;
   harness.options.index_interval_bytes = (options & 1) != 0 ? 128 : 4096;
-  const AllocationLimit limit(input.size(), kFactor, kFixedBytes);
   Require(harness.Open().ok(), "a new log does not open");
   Facts facts;
   facts.written = RunLogScript(pieces.Piece(), harness);
@@ -166,6 +171,7 @@ void Feed(std::string_view input) {
       .SyncRows();  // Or the mark that a killed process left would be gone at the next power cut.
   DamageLog(pieces, harness, facts);
   const auto before = harness.Segments();
+  const AllocationLimit limit(BytesOf(before), kFactor, kFixedBytes);
   const absl::Status opened = harness.Open();
   if (!opened.ok()) {
     Require(facts.files_changed, "refused, but nothing is damaged", opened.ToString());

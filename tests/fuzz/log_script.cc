@@ -7,7 +7,7 @@
 namespace garam::fuzz {
 namespace {
 
-constexpr size_t kStepsMax = 48;
+constexpr size_t kStepsMax = 32;
 constexpr size_t kLargeBytes = 40;  // Times the step's size.
 
 class Writer {

@@ -181,6 +181,17 @@ TEST_F(LogRecoveryTest, TermRowsThatDoNotAscendAreRefused) {
   EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(LogRecoveryTest, ASegmentUnderAnothersNameIsRefused) {
+  Open();
+  Append("a");
+  const std::string path = Active();
+  Crash();
+  ASSERT_TRUE(fs_.Rename(path, std::string(kDir) + "/00000000000000000005.log").ok());
+  const absl::Status opened = TryOpen();
+  EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("not as it is named"));
+}
+
 TEST_F(LogRecoveryTest, AFolderOfAnotherGroupIsRefused) {
   Open();
   Append("a");

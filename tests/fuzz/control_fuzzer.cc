@@ -1,0 +1,93 @@
+// Any bytes as one message of the control plane, parsed as gRPC does and taken apart as the service
+// and its callers do. What was converted must convert back to a message that converts to the same.
+//
+// The first byte chooses the message.
+#include <cstdint>
+#include <string>
+
+#include "broker/control/control_convert.h"
+#include "broker/wire/peer_check.h"
+#include "broker/wire/stream_codec.h"
+#include "tests/fuzz/allocation_limit.h"
+#include "tests/fuzz/require.h"
+
+namespace garam::fuzz {
+namespace {
+
+// An empty leader state of two bytes becomes a protocol buffer and a struct of ours, in a vector
+// that may be there twice while it grows.
+constexpr size_t kFactor = 256;
+constexpr size_t kFixedBytes = 256 << 10;  // Also what the protocol buffers' tables take, once.
+
+template <class Message>
+bool Parse(std::string_view bytes, Message& message) {
+  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+// From a message to our own type and back, twice.
+template <class Message>
+void CheckConversion(const Message& message) {
+  Message once;
+  ToProto(FromProto(message), once);
+  Message twice;
+  ToProto(FromProto(once), twice);
+  Require(once.SerializeAsString() == twice.SerializeAsString(), "changed on its way",
+          message.DebugString());
+}
+
+void Meet(const control::Identity& identity, ProtocolRange protocol) {
+  const NodeIdentity self{NodeId(1), Incarnation(1), StartId(1), "cluster"};
+  const NodeIdentity peer = FromProto(identity);
+  (void)CheckPeer(self, peer, protocol);
+  CheckConversion(identity);
+}
+
+void FeedEnvelope(const control::Envelope& envelope) {
+  if (envelope.has_hello()) Meet(envelope.hello().self(), ProtocolOf(envelope.hello()));
+  if (envelope.has_heartbeat()) CheckConversion(envelope.heartbeat());
+  for (const auto& state : envelope.leader_states()) CheckConversion(state);
+  const auto messages = DecodeMessages(envelope.raft());
+  if (!messages.ok()) return;
+  std::string again;
+  for (const GroupMessage& message : *messages) EncodeMessage(message, again);
+  Require(again.size() <= envelope.raft().size(), "encoded more than was decoded");
+}
+
+void FeedMessage(uint8_t kind, std::string_view bytes) {
+  control::Envelope envelope;
+  control::Hello hello;
+  control::Welcome welcome;
+  control::FullStateReply state;
+  control::FormationReply formation;
+  control::FormationOffer offer;
+  switch (kind % 6) {
+    case 0:
+      if (Parse(bytes, envelope)) FeedEnvelope(envelope);
+      return;
+    case 1:
+      if (Parse(bytes, hello)) Meet(hello.self(), ProtocolOf(hello));
+      return;
+    case 2:
+      if (Parse(bytes, welcome)) Meet(welcome.self(), ProtocolOf(welcome));
+      return;
+    case 3:
+      if (Parse(bytes, state)) CheckConversion(state);
+      return;
+    case 4:
+      if (Parse(bytes, formation)) CheckConversion(formation);
+      return;
+    default:
+      if (Parse(bytes, offer)) CheckConversion(offer.proposal());
+      return;
+  }
+}
+
+}  // namespace
+}  // namespace garam::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const garam::fuzz::AllocationLimit limit(size, garam::fuzz::kFactor, garam::fuzz::kFixedBytes);
+  garam::fuzz::FeedMessage(data[0], {reinterpret_cast<const char*>(data) + 1, size - 1});
+  return 0;
+}
