@@ -98,6 +98,18 @@ bool LogRecovery::Follows(const Candidate& candidate) const {
          candidate.header->term_before == before.last_term;
 }
 
+// Of a segment that was read.
+bool LogRecovery::FooterFits(const Segment& segment, const SegmentFooter& footer) {
+  return segment.end.index == footer.last_index + 1 && segment.end.offset == footer.next_offset &&
+         segment.last_term == footer.last_term && segment.end.checksum == footer.checksum;
+}
+
+// Of one that was not.
+bool LogRecovery::FooterFollows(const Segment& segment, const SegmentFooter& footer) {
+  return segment.header.base_index <= footer.last_index + 1 &&
+         segment.header.base_offset <= footer.next_offset;
+}
+
 absl::Status LogRecovery::TakeSealed(Segment& segment, const SegmentFooter& footer) {
   segment.end.index = footer.last_index + 1;
   segment.end.offset = footer.next_offset;
@@ -191,8 +203,7 @@ absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& can
   const bool terms_known = mark_ && footer && footer->last_index < mark_->point.at.index;
   if (!terms_known) RETURN_IF_ERROR(ScanSegment(candidate, *segment));
   if (footer) {
-    if (!terms_known && (segment->end.index != footer->last_index + 1 ||
-                         segment->end.checksum != footer->checksum)) {
+    if (terms_known ? !FooterFollows(*segment, *footer) : !FooterFits(*segment, *footer)) {
       return Damaged(candidate.path, segment->end.position, "the footer does not fit");
     }
     RETURN_IF_ERROR(TakeSealed(*segment, *footer));

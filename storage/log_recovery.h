@@ -63,6 +63,8 @@ class LogRecovery {
   // False: it does not continue what was taken before.
   bool Follows(const Candidate& candidate) const;
   absl::StatusOr<std::shared_ptr<Segment>> TakeSegment(Candidate& candidate);
+  static bool FooterFits(const Segment& segment, const SegmentFooter& footer);
+  static bool FooterFollows(const Segment& segment, const SegmentFooter& footer);
   absl::Status TakeSealed(Segment& segment, const SegmentFooter& footer);
   absl::Status ScanSegment(Candidate& candidate, Segment& segment);
   absl::StatusOr<SegmentPoint> ScanStart(Segment& segment);

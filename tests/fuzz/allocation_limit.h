@@ -12,6 +12,11 @@
 
 namespace garam::fuzz {
 
+// The fixed part of whatever parses protocol buffers: the library reserves what a string in a
+// nested message claims to have, up to 50,000,000 bytes, before it looks whether they are there;
+// besides, its tables are made at the first use.
+inline constexpr size_t kProtobufBytes = 50'000'000 + (256 << 10);
+
 class AllocationLimit {
  public:
   // One at a time. Until its end at most `input_bytes * factor + fixed_bytes` more than now may be

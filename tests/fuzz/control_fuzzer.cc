@@ -17,7 +17,6 @@ namespace {
 // An empty leader state of two bytes becomes a protocol buffer and a struct of ours, in a vector
 // that may be there twice while it grows.
 constexpr size_t kFactor = 256;
-constexpr size_t kFixedBytes = 256 << 10;  // Also what the protocol buffers' tables take, once.
 
 template <class Message>
 bool Parse(std::string_view bytes, Message& message) {
@@ -87,7 +86,7 @@ void FeedMessage(uint8_t kind, std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  const garam::fuzz::AllocationLimit limit(size, garam::fuzz::kFactor, garam::fuzz::kFixedBytes);
+  const garam::fuzz::AllocationLimit limit(size, garam::fuzz::kFactor, garam::fuzz::kProtobufBytes);
   garam::fuzz::FeedMessage(data[0], {reinterpret_cast<const char*>(data) + 1, size - 1});
   return 0;
 }

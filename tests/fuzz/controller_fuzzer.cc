@@ -23,7 +23,6 @@ using ImagePtr = std::shared_ptr<const MetadataImage>;
 // An empty topic of two bytes becomes a protocol buffer, and a struct with two vectors and a
 // string; a vector that grows is there twice.
 constexpr size_t kFactor = 256;
-constexpr size_t kFixedBytes = 256 << 10;  // Also what the protocol buffers' tables take, once.
 constexpr int32_t kBrokers = 3;
 
 // The command must be one that every broker understands; its outcome may be a refusal.
@@ -100,7 +99,7 @@ struct Controller {
 void FeedRequest(std::string_view bytes) {
   absl::StatusOr<ControllerRequest> request = absl::UnknownError("");
   {
-    const AllocationLimit limit(bytes.size(), kFactor, kFixedBytes);
+    const AllocationLimit limit(bytes.size(), kFactor, kProtobufBytes);
     request = DecodeControllerRequest(bytes);
   }
   if (!request.ok()) return;
@@ -119,7 +118,7 @@ void FeedRequest(std::string_view bytes) {
 void FeedReply(std::string_view bytes) {
   absl::StatusOr<ControllerReply> reply = absl::UnknownError("");
   {
-    const AllocationLimit limit(bytes.size(), kFactor, kFixedBytes);
+    const AllocationLimit limit(bytes.size(), kFactor, kProtobufBytes);
     reply = DecodeControllerReply(bytes);
   }
   const std::string once = EncodeControllerReply(reply);

@@ -20,7 +20,6 @@ using ImagePtr = std::shared_ptr<const MetadataImage>;
 // An empty message of two bytes becomes a protocol buffer and then a struct of ours, with its node
 // in each of four indexes; the same once more for the snapshot.
 constexpr size_t kFactor = 512;
-constexpr size_t kFixedBytes = 256 << 10;  // Also what the protocol buffers' tables take, once.
 
 void CheckImage(const MetadataImage& image) {
   size_t topics = 0;
@@ -56,7 +55,7 @@ void CheckSnapshot(const MetadataImage& image) {
 
 void Feed(std::string_view input) {
   Pieces pieces(input);
-  const AllocationLimit limit(input.size(), kFactor, kFixedBytes);
+  const AllocationLimit limit(input.size(), kFactor, kProtobufBytes);
   ImagePtr image = MetadataImage::Empty();
   if (const std::string_view snapshot = pieces.Piece(); !snapshot.empty()) {
     auto decoded = MetadataImage::DecodeSnapshot(snapshot);

@@ -25,7 +25,6 @@ namespace {
 
 // The metadata's row is the hungriest; see metadata_fuzzer.cc.
 constexpr size_t kFactor = 512;
-constexpr size_t kFixedBytes = 256 << 10;
 
 void FeedConfiguration(std::string_view bytes) {
   const auto configuration = raft::Configuration::Decode(bytes);
@@ -102,7 +101,7 @@ void FeedMetadataRow(std::string_view row) {
 }
 
 void Feed(uint8_t kind, std::string_view bytes) {
-  const AllocationLimit limit(bytes.size(), kFactor, kFixedBytes);
+  const AllocationLimit limit(bytes.size(), kFactor, kProtobufBytes);
   switch (kind % 5) {
     case 0:
       return FeedConfiguration(bytes);

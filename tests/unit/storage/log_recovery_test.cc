@@ -181,6 +181,32 @@ TEST_F(LogRecoveryTest, TermRowsThatDoNotAscendAreRefused) {
   EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(LogRecoveryTest, AFooterThatTellsOtherThingsThanItsSegmentIsDamage) {
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  log_->OnCommitted(log_->last_index());
+  Settle();
+  const std::string path = SegmentPaths().front();
+  Crash();
+  kv_.Wipe();
+  const std::string whole = fs_.Content(path);
+  Frame frame;
+  ASSERT_EQ(PeekFrame(std::string_view(whole).substr(whole.size() - kFooterBytes), true, &frame),
+            FrameFound::kFrame);
+  const SegmentFooter right = *DecodeFooter(frame);
+  for (int what = 0; what < 4; ++what) {
+    SegmentFooter footer = right;
+    if (what == 1) footer.next_offset += 1;
+    if (what == 2) footer.last_term = Term(9);
+    if (what == 3) footer.last_index += 1;
+    fs_.SetContent(path, whole.substr(0, whole.size() - kFooterBytes) +
+                             std::string(EncodeFooter(footer).view()));
+    EXPECT_EQ(TryOpen().ok(), what == 0);
+    Drop();
+  }
+}
+
 TEST_F(LogRecoveryTest, ASegmentUnderAnothersNameIsRefused) {
   Open();
   Append("a");
