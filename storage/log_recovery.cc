@@ -123,14 +123,15 @@ absl::Status LogRecovery::TakeSealed(Segment& segment, const SegmentFooter& foot
   return absl::OkStatus();
 }
 
-absl::StatusOr<SegmentPoint> LogRecovery::ScanStart(Segment& segment) {
+absl::StatusOr<SegmentPoint> LogRecovery::ScanStart(const Candidate& candidate, Segment& segment) {
   const SegmentPoint first = FirstPoint(segment.header);
   segment.index = std::make_shared<SegmentIndex>(first);
   if (!mark_ || mark_->point.segment_base < segment.header.base_index) return first;
   ASSIGN_OR_RETURN(bool loaded, rows_.LoadUnsealed(segment.header.base_index, *segment.index));
   const bool here = mark_->point.segment_base == segment.header.base_index;
-  // The rows of the mark's segment must be all that belong to the mark.
-  if (loaded && !(here && segment.index->rows().back().index > mark_->point.at.index)) {
+  const SegmentPoint& last = segment.index->rows().back();
+  // The rows of the mark's segment must be all that belong to the mark, and speak of what is there.
+  if (loaded && last.position <= candidate.size && !(here && last.index > mark_->point.at.index)) {
     if (here) {
       segment.index_rows = segment.index->rows().size();
       segment.index_pieces = mark_->index_pieces;
@@ -158,7 +159,7 @@ void LogRecovery::NoteConfiguration(const Frame& frame, const SegmentPoint& at) 
 
 absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
   ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
-  ASSIGN_OR_RETURN(SegmentPoint at, ScanStart(segment));
+  ASSIGN_OR_RETURN(SegmentPoint at, ScanStart(candidate, segment));
   // Terms of what lies before the start come from the rows.
   if (at.index > segment.header.base_index) segment.last_term = found_.terms.TermAt(at.index - 1);
   FrameScanner scanner(*file, IoMode::kWait, at.position, candidate.size, kScanWindowBytes);

@@ -67,7 +67,7 @@ class LogRecovery {
   static bool FooterFollows(const Segment& segment, const SegmentFooter& footer);
   absl::Status TakeSealed(Segment& segment, const SegmentFooter& footer);
   absl::Status ScanSegment(Candidate& candidate, Segment& segment);
-  absl::StatusOr<SegmentPoint> ScanStart(Segment& segment);
+  absl::StatusOr<SegmentPoint> ScanStart(const Candidate& candidate, Segment& segment);
   void NoteConfiguration(const Frame& frame, const SegmentPoint& at);
   bool FrameFits(const Frame& frame, const Segment& segment, const SegmentPoint& at) const;
   // Removes what was cut and makes durable what was kept.

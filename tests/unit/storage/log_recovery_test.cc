@@ -2,6 +2,7 @@
 
 #include "storage/frame.h"
 #include "storage/log_rows.h"
+#include "storage/segment_index.h"
 #include "tests/unit/storage/log_fixture.h"
 
 namespace garam::storage {
@@ -205,6 +206,25 @@ TEST_F(LogRecoveryTest, AFooterThatTellsOtherThingsThanItsSegmentIsDamage) {
     EXPECT_EQ(TryOpen().ok(), what == 0);
     Drop();
   }
+}
+
+TEST_F(LogRecoveryTest, IndexRowsBeyondTheirSegmentAreNotFollowed) {
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  log_->OnCommitted(log_->last_index());
+  Settle();
+  Crash();
+  SegmentPoint far;
+  far.index = LogIndex(2);
+  far.offset = Offset(2);
+  far.position = int64_t{1} << 60;
+  SegmentIndex index(FirstPoint({GroupId(7), LogIndex(1), Offset(0), Term(0)}));
+  index.Note(far, 1);
+  ASSERT_TRUE(LogRows(kv_, GroupId(7)).SaveSealed(LogIndex(1), index).ok());
+  Open();
+  EXPECT_EQ(TryReadEntries(LogIndex(2), LogIndex(2))->size(), 1u);
+  EXPECT_THAT(Payloads(Offset(2)), ElementsAre("a"));
 }
 
 TEST_F(LogRecoveryTest, ASegmentUnderAnothersNameIsRefused) {
