@@ -90,8 +90,7 @@ absl::StatusOr<TermRows> LogRows::LoadTerms() {
     const TermRow next{Term(LoadBigEndian<int32_t>(row)), LogIndex(LoadBigEndian<int64_t>(row + 4)),
                        Offset(LoadBigEndian<int64_t>(row + 12))};
     if (!rows.empty() &&
-        (next.term <= rows.back().term || next.first_index <= rows.back().first_index ||
-         next.first_offset < rows.back().first_offset)) {
+        (next.term <= rows.back().term || next.first_index <= rows.back().first_index)) {
       return OutOfOrder("the term rows", group_);
     }
     rows.push_back(next);
