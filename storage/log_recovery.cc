@@ -100,8 +100,9 @@ bool LogRecovery::Follows(const Candidate& candidate) const {
 
 // Of a segment that was read.
 bool LogRecovery::FooterFits(const Segment& segment, const SegmentFooter& footer) {
-  return segment.end.index == footer.last_index + 1 && segment.end.offset == footer.next_offset &&
-         segment.last_term == footer.last_term && segment.end.checksum == footer.checksum;
+  return segment.rolled && segment.end.index == footer.last_index + 1 &&
+         segment.end.offset == footer.next_offset && segment.last_term == footer.last_term &&
+         segment.end.checksum == footer.checksum;
 }
 
 // Of one that was not.
@@ -200,15 +201,20 @@ absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& can
     found_.terms.Append(candidate.header->term_before, before, candidate.header->base_offset);
   }
   ASSIGN_OR_RETURN(std::optional<SegmentFooter> footer, ReadFooter(candidate));
-  // The term rows reach up to the mark: a sealed segment above it is read like any other.
-  const bool terms_known = mark_ && footer && footer->last_index < mark_->point.at.index;
+  // The term rows reach up to the mark: a sealed segment above it is read like any other. So is the
+  // mark's own, for nothing behind it says that it was rolled.
+  const bool terms_known = mark_ && footer && footer->last_index < mark_->point.at.index &&
+                           candidate.header->base_index < mark_->point.segment_base;
+  const int64_t footer_at = candidate.size - static_cast<int64_t>(kFooterBytes);
   if (!terms_known) RETURN_IF_ERROR(ScanSegment(candidate, *segment));
+  // The end of a frame may look like a footer: clients choose what is in their records.
+  if (!terms_known && segment->end.position > footer_at) footer.reset();
   if (footer) {
     if (terms_known ? !FooterFollows(*segment, *footer) : !FooterFits(*segment, *footer)) {
       return Damaged(candidate.path, segment->end.position, "the footer does not fit");
     }
     RETURN_IF_ERROR(TakeSealed(*segment, *footer));
-    segment->end.position = candidate.size - static_cast<int64_t>(kFooterBytes);
+    segment->end.position = footer_at;
   }
   return segment;
 }

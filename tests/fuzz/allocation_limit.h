@@ -9,13 +9,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace garam::fuzz {
-
-// The fixed part of whatever parses protocol buffers: the library reserves what a string in a
-// nested message claims to have, up to 50,000,000 bytes, before it looks whether they are there;
-// besides, its tables are made at the first use.
-inline constexpr size_t kProtobufBytes = 50'000'000 + (256 << 10);
 
 class AllocationLimit {
  public:
@@ -26,5 +22,17 @@ class AllocationLimit {
   AllocationLimit(const AllocationLimit&) = delete;
   AllocationLimit& operator=(const AllocationLimit&) = delete;
 };
+
+// The fixed part for what parses `bytes` as a protocol buffer. The library reserves what a string
+// in a nested message claims to have, up to 50,000,000 bytes, before it looks whether they are
+// there: so a message that is whole, and claims nothing, is held to far less than one that is not.
+template <class Message>
+size_t FixedBytesOf(std::string_view bytes) {
+  constexpr size_t kReservedBytesMax = 50'000'000;
+  constexpr size_t kFixedBytes = 64 << 10;
+  Message message;
+  const bool whole = message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  return whole ? kFixedBytes : kFixedBytes + kReservedBytesMax;
+}
 
 }  // namespace garam::fuzz

@@ -18,11 +18,6 @@ namespace {
 // that may be there twice while it grows.
 constexpr size_t kFactor = 256;
 
-template <class Message>
-bool Parse(std::string_view bytes, Message& message) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
 // From a message to our own type and back, twice.
 template <class Message>
 void CheckConversion(const Message& message) {
@@ -41,7 +36,7 @@ void Meet(const control::Identity& identity, ProtocolRange protocol) {
   CheckConversion(identity);
 }
 
-void FeedEnvelope(const control::Envelope& envelope) {
+void Take(const control::Envelope& envelope) {
   if (envelope.has_hello()) Meet(envelope.hello().self(), ProtocolOf(envelope.hello()));
   if (envelope.has_heartbeat()) CheckConversion(envelope.heartbeat());
   for (const auto& state : envelope.leader_states()) CheckConversion(state);
@@ -51,33 +46,33 @@ void FeedEnvelope(const control::Envelope& envelope) {
   for (const GroupMessage& message : *messages) EncodeMessage(message, again);
   Require(again.size() <= envelope.raft().size(), "encoded more than was decoded");
 }
+void Take(const control::Hello& hello) { Meet(hello.self(), ProtocolOf(hello)); }
+void Take(const control::Welcome& welcome) { Meet(welcome.self(), ProtocolOf(welcome)); }
+void Take(const control::FullStateReply& state) { CheckConversion(state); }
+void Take(const control::FormationReply& formation) { CheckConversion(formation); }
+void Take(const control::FormationOffer& offer) { CheckConversion(offer.proposal()); }
+
+template <class Message>
+void FeedAs(std::string_view bytes) {
+  const AllocationLimit limit(bytes.size(), kFactor, FixedBytesOf<Message>(bytes));
+  Message message;
+  if (message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) Take(message);
+}
 
 void FeedMessage(uint8_t kind, std::string_view bytes) {
-  control::Envelope envelope;
-  control::Hello hello;
-  control::Welcome welcome;
-  control::FullStateReply state;
-  control::FormationReply formation;
-  control::FormationOffer offer;
   switch (kind % 6) {
     case 0:
-      if (Parse(bytes, envelope)) FeedEnvelope(envelope);
-      return;
+      return FeedAs<control::Envelope>(bytes);
     case 1:
-      if (Parse(bytes, hello)) Meet(hello.self(), ProtocolOf(hello));
-      return;
+      return FeedAs<control::Hello>(bytes);
     case 2:
-      if (Parse(bytes, welcome)) Meet(welcome.self(), ProtocolOf(welcome));
-      return;
+      return FeedAs<control::Welcome>(bytes);
     case 3:
-      if (Parse(bytes, state)) CheckConversion(state);
-      return;
+      return FeedAs<control::FullStateReply>(bytes);
     case 4:
-      if (Parse(bytes, formation)) CheckConversion(formation);
-      return;
+      return FeedAs<control::FormationReply>(bytes);
     default:
-      if (Parse(bytes, offer)) CheckConversion(offer.proposal());
-      return;
+      return FeedAs<control::FormationOffer>(bytes);
   }
 }
 
@@ -86,7 +81,6 @@ void FeedMessage(uint8_t kind, std::string_view bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
-  const garam::fuzz::AllocationLimit limit(size, garam::fuzz::kFactor, garam::fuzz::kProtobufBytes);
   garam::fuzz::FeedMessage(data[0], {reinterpret_cast<const char*>(data) + 1, size - 1});
   return 0;
 }

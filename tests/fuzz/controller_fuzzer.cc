@@ -12,6 +12,7 @@
 #include "common/random.h"
 #include "common/status.h"
 #include "coordinator/controller_messages.h"
+#include "proto/controller.pb.h"
 #include "tests/fuzz/allocation_limit.h"
 #include "tests/fuzz/require.h"
 
@@ -99,7 +100,7 @@ struct Controller {
 void FeedRequest(std::string_view bytes) {
   absl::StatusOr<ControllerRequest> request = absl::UnknownError("");
   {
-    const AllocationLimit limit(bytes.size(), kFactor, kProtobufBytes);
+    const AllocationLimit limit(bytes.size(), kFactor, FixedBytesOf<controller::Request>(bytes));
     request = DecodeControllerRequest(bytes);
   }
   if (!request.ok()) return;
@@ -118,7 +119,7 @@ void FeedRequest(std::string_view bytes) {
 void FeedReply(std::string_view bytes) {
   absl::StatusOr<ControllerReply> reply = absl::UnknownError("");
   {
-    const AllocationLimit limit(bytes.size(), kFactor, kProtobufBytes);
+    const AllocationLimit limit(bytes.size(), kFactor, FixedBytesOf<controller::Reply>(bytes));
     reply = DecodeControllerReply(bytes);
   }
   const std::string once = EncodeControllerReply(reply);

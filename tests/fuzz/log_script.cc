@@ -23,7 +23,11 @@ class Writer {
   void Private(EntryKind kind, size_t payload_bytes = 0) {
     Append(kind, Bytes::Copy(std::string(payload_bytes, 'p')));
   }
-  void NextTerm() { term_ = term_ + 1; }
+  // A leader's first entry is a no-op, whose term is under its checksum.
+  void NextTerm() {
+    term_ = term_ + 1;
+    Private(EntryKind::kNoop);
+  }
   std::map<LogIndex, LogEntry> TakeEntries() { return std::move(entries_); }
 
  private:

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "coordinator/metadata_image.h"
+#include "proto/metadata.pb.h"
 #include "tests/fuzz/allocation_limit.h"
 #include "tests/fuzz/pieces.h"
 #include "tests/fuzz/require.h"
@@ -55,9 +56,10 @@ void CheckSnapshot(const MetadataImage& image) {
 
 void Feed(std::string_view input) {
   Pieces pieces(input);
-  const AllocationLimit limit(input.size(), kFactor, kProtobufBytes);
   ImagePtr image = MetadataImage::Empty();
   if (const std::string_view snapshot = pieces.Piece(); !snapshot.empty()) {
+    const size_t fixed_bytes = FixedBytesOf<metadata::Snapshot>(snapshot);
+    const AllocationLimit limit(snapshot.size(), kFactor, fixed_bytes);
     auto decoded = MetadataImage::DecodeSnapshot(snapshot);
     if (!decoded.ok()) return;
     image = *std::move(decoded);
@@ -66,7 +68,10 @@ void Feed(std::string_view input) {
   }
   while (!pieces.done()) {
     const std::string before = image->EncodeSnapshot();
-    const auto applied = image->ApplyBytes(image->applied_index() + 1, pieces.Piece());
+    const std::string_view command = pieces.Piece();
+    // Of all, for the new image has what it does not share with the old one.
+    const AllocationLimit limit(input.size(), kFactor, FixedBytesOf<metadata::Command>(command));
+    const auto applied = image->ApplyBytes(image->applied_index() + 1, command);
     if (!applied.ok()) return;  // The broker stops.
     if (!applied->outcome.ok()) {
       Require(applied->image->At(image->applied_index())->EncodeSnapshot() == before,

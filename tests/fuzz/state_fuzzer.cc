@@ -11,6 +11,7 @@
 #include "broker/metadata_snapshot.h"
 #include "common/crc32c.h"
 #include "coordinator/node_identity_file.h"
+#include "proto/metadata.pb.h"
 #include "raft/configuration.h"
 #include "storage/fake_file_system.h"
 #include "storage/fake_kv_store.h"
@@ -25,6 +26,8 @@ namespace {
 
 // The metadata's row is the hungriest; see metadata_fuzzer.cc.
 constexpr size_t kFactor = 512;
+constexpr size_t kFixedBytes = 64 << 10;
+constexpr size_t kRowHeadBytes = 5;  // Before the image: broker/metadata_snapshot.cc.
 
 void FeedConfiguration(std::string_view bytes) {
   const auto configuration = raft::Configuration::Decode(bytes);
@@ -100,8 +103,13 @@ void FeedMetadataRow(std::string_view row) {
   Require(again.ok() && again->term == snapshot->term, "a snapshot has changed on its way");
 }
 
+size_t FixedBytes(uint8_t kind, std::string_view bytes) {
+  if (kind % 5 != 4 || bytes.size() < kRowHeadBytes) return kFixedBytes;
+  return FixedBytesOf<metadata::Snapshot>(bytes.substr(kRowHeadBytes));
+}
+
 void Feed(uint8_t kind, std::string_view bytes) {
-  const AllocationLimit limit(bytes.size(), kFactor, kProtobufBytes);
+  const AllocationLimit limit(bytes.size(), kFactor, FixedBytes(kind, bytes));
   switch (kind % 5) {
     case 0:
       return FeedConfiguration(bytes);

@@ -182,6 +182,22 @@ TEST_F(LogRecoveryTest, TermRowsThatDoNotAscendAreRefused) {
   EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(LogRecoveryTest, ARecordThatEndsLikeAFooterIsNoFooter) {
+  const SegmentFooter forged{LogIndex(1), Term(1), Offset(1)};
+  const std::string payload = "record" + std::string(EncodeFooter(forged).view());
+  Open();
+  Append("a");
+  Append(payload);
+  Close();  // With the mark at its end, and nothing written ahead.
+  for (bool rows_lost : {false, true}) {
+    if (rows_lost) kv_.Wipe();
+    Open();
+    EXPECT_THAT(Payloads(), ElementsAre("a", payload));
+    PlanFromEnd();
+    Drop();
+  }
+}
+
 TEST_F(LogRecoveryTest, AFooterThatTellsOtherThingsThanItsSegmentIsDamage) {
   Open();
   Append("a", 3);
