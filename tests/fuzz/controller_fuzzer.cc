@@ -62,8 +62,10 @@ ImagePtr MakeCluster() {
 }
 
 struct Controller {
+  Controller() { defaults.partitions_per_request_max = 50; }
+
   ImagePtr image = MakeCluster();
-  ControllerDefaults defaults{.partitions_per_request_max = 50};
+  ControllerDefaults defaults;
 
   void Handle(const CreateTopicsRequest& request) {
     SeededRandom random(2);
