@@ -200,6 +200,9 @@ absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& can
     // The rows do not reach up to here; the term before the log start is in the first header.
     found_.terms.Append(candidate.header->term_before, before, candidate.header->base_offset);
   }
+  if (!found_.segments.empty() && found_.terms.TermAt(before) != candidate.header->term_before) {
+    return Damaged(candidate.path, 0, "the term rows differ from it");
+  }
   ASSIGN_OR_RETURN(std::optional<SegmentFooter> footer, ReadFooter(candidate));
   // The term rows reach up to the mark: a sealed segment above it is read like any other. So is the
   // mark's own, for nothing behind it says that it was rolled.

@@ -243,6 +243,24 @@ TEST_F(LogRecoveryTest, IndexRowsBeyondTheirSegmentAreNotFollowed) {
   EXPECT_THAT(Payloads(Offset(2)), ElementsAre("a"));
 }
 
+TEST_F(LogRecoveryTest, TermRowsThatDifferFromTheSegmentsAreRefused) {
+  Open();
+  Append("a");
+  AppendRoll();
+  log_->OnCommitted(log_->last_index());
+  Settle();
+  Append("b");
+  LetTheMarkFollow();
+  Crash();
+  KvBatch batch;
+  LogRows(kv_, GroupId(7))
+      .StageTerms(TermRows({{Term(9), LogIndex(1), Offset(0)}}), LogIndex(9), batch);
+  ASSERT_TRUE(kv_.Write(batch, /*sync=*/true).ok());
+  const absl::Status opened = TryOpen();
+  EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("term rows"));
+}
+
 TEST_F(LogRecoveryTest, ASegmentUnderAnothersNameIsRefused) {
   Open();
   Append("a");
