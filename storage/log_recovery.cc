@@ -105,10 +105,11 @@ bool LogRecovery::FooterFits(const Segment& segment, const SegmentFooter& footer
          segment.end.checksum == footer.checksum;
 }
 
-// Of one that was not.
-bool LogRecovery::FooterFollows(const Segment& segment, const SegmentFooter& footer) {
+// Of one that was not: the term rows speak for what is in it.
+bool LogRecovery::FooterFollows(const Segment& segment, const SegmentFooter& footer) const {
   return segment.header.base_index <= footer.last_index + 1 &&
-         segment.header.base_offset <= footer.next_offset;
+         segment.header.base_offset <= footer.next_offset &&
+         found_.terms.TermAt(footer.last_index) == footer.last_term;
 }
 
 absl::Status LogRecovery::TakeSealed(Segment& segment, const SegmentFooter& footer) {
@@ -199,9 +200,6 @@ absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& can
       (!mark_ || before >= mark_->point.at.index)) {
     // The rows do not reach up to here; the term before the log start is in the first header.
     found_.terms.Append(candidate.header->term_before, before, candidate.header->base_offset);
-  }
-  if (!found_.segments.empty() && found_.terms.TermAt(before) != candidate.header->term_before) {
-    return Damaged(candidate.path, 0, "the term rows differ from it");
   }
   ASSIGN_OR_RETURN(std::optional<SegmentFooter> footer, ReadFooter(candidate));
   // The term rows reach up to the mark: a sealed segment above it is read like any other. So is the

@@ -64,7 +64,7 @@ class LogRecovery {
   bool Follows(const Candidate& candidate) const;
   absl::StatusOr<std::shared_ptr<Segment>> TakeSegment(Candidate& candidate);
   static bool FooterFits(const Segment& segment, const SegmentFooter& footer);
-  static bool FooterFollows(const Segment& segment, const SegmentFooter& footer);
+  bool FooterFollows(const Segment& segment, const SegmentFooter& footer) const;
   absl::Status TakeSealed(Segment& segment, const SegmentFooter& footer);
   absl::Status ScanSegment(Candidate& candidate, Segment& segment);
   absl::StatusOr<SegmentPoint> ScanStart(const Candidate& candidate, Segment& segment);

@@ -258,7 +258,7 @@ TEST_F(LogRecoveryTest, TermRowsThatDifferFromTheSegmentsAreRefused) {
   ASSERT_TRUE(kv_.Write(batch, /*sync=*/true).ok());
   const absl::Status opened = TryOpen();
   EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(opened.message()), HasSubstr("term rows"));
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("footer"));
 }
 
 TEST_F(LogRecoveryTest, ASegmentUnderAnothersNameIsRefused) {
