@@ -129,11 +129,13 @@ absl::StatusOr<SegmentPoint> LogRecovery::ScanStart(const Candidate& candidate, 
   const SegmentPoint first = FirstPoint(segment.header);
   segment.index = std::make_shared<SegmentIndex>(first);
   if (!mark_ || mark_->point.segment_base < segment.header.base_index) return first;
-  ASSIGN_OR_RETURN(bool loaded, rows_.LoadUnsealed(segment.header.base_index, *segment.index));
+  ASSIGN_OR_RETURN(const uint32_t pieces,
+                   rows_.LoadUnsealed(segment.header.base_index, *segment.index));
   const bool here = mark_->point.segment_base == segment.header.base_index;
   const SegmentPoint& last = segment.index->rows().back();
   // The rows of the mark's segment must be all that belong to the mark, and speak of what is there.
-  if (loaded && last.position <= candidate.size && !(here && last.index > mark_->point.at.index)) {
+  const bool of_the_mark = pieces == mark_->index_pieces && last.index <= mark_->point.at.index;
+  if (pieces > 0 && last.position <= candidate.size && (of_the_mark || !here)) {
     if (here) {
       segment.index_rows = segment.index->rows().size();
       segment.index_pieces = mark_->index_pieces;

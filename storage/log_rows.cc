@@ -134,26 +134,27 @@ absl::Status LogRows::SaveStart(Offset start) {
   return kv_.Write(batch, /*sync=*/true);
 }
 
-absl::StatusOr<bool> LogRows::LoadPieces(char prefix, KvFamily family, LogIndex base,
-                                         SegmentIndex& index) {
+absl::StatusOr<uint32_t> LogRows::LoadPieces(char prefix, KvFamily family, LogIndex base,
+                                             SegmentIndex& index) {
   ASSIGN_OR_RETURN(std::vector<KvStore::Row> pieces,
                    kv_.Scan(family, SegmentKey(prefix, group_, base),
                             SegmentKey(prefix, group_, base + 1), kPiecesMax));
   uint32_t expected = 0;
   for (const auto& [key, value] : pieces) {
-    if (key != PieceKey(prefix, group_, base, expected++)) return false;
-    if (value.empty() || value[0] != kFormat) return false;
-    if (!index.DecodeAppend(std::string_view(value).substr(1))) return false;
+    if (key != PieceKey(prefix, group_, base, expected++)) return 0;
+    if (value.empty() || value[0] != kFormat) return 0;
+    if (!index.DecodeAppend(std::string_view(value).substr(1))) return 0;
   }
-  return expected > 0;
+  return expected;
 }
 
-absl::StatusOr<bool> LogRows::LoadUnsealed(LogIndex base, SegmentIndex& index) {
+absl::StatusOr<uint32_t> LogRows::LoadUnsealed(LogIndex base, SegmentIndex& index) {
   return LoadPieces(kUnsealed, KvFamily::kPartition, base, index);
 }
 
 absl::StatusOr<bool> LogRows::LoadSealed(LogIndex base, SegmentIndex& index) {
-  return LoadPieces(kSealed, KvFamily::kIndex, base, index);
+  ASSIGN_OR_RETURN(const uint32_t pieces, LoadPieces(kSealed, KvFamily::kIndex, base, index));
+  return pieces > 0;
 }
 
 absl::Status LogRows::SaveSealed(LogIndex base, const SegmentIndex& index) {

@@ -261,6 +261,25 @@ TEST_F(LogRecoveryTest, TermRowsThatDifferFromTheSegmentsAreRefused) {
   EXPECT_THAT(std::string(opened.message()), HasSubstr("footer"));
 }
 
+TEST_F(LogRecoveryTest, IndexRowsThatTheMarkDoesNotCountAreNotFollowed) {
+  Open();
+  Append("a");
+  Append("b");
+  LetTheMarkFollow();
+  Crash();
+  SegmentPoint wrong;
+  wrong.index = LogIndex(2);
+  wrong.offset = Offset(1);
+  wrong.position = 200;  // In the midst of a batch.
+  SegmentIndex index(FirstPoint({GroupId(7), LogIndex(1), Offset(0), Term(0)}));
+  index.Note(wrong, 1);
+  KvBatch batch;
+  LogRows(kv_, GroupId(7)).StagePiece(LogIndex(1), 0, index.Encode(1, 2), batch);
+  ASSERT_TRUE(kv_.Write(batch, /*sync=*/true).ok());
+  Open();
+  EXPECT_THAT(Payloads(), ElementsAre("a", "b"));
+}
+
 TEST_F(LogRecoveryTest, ASegmentUnderAnothersNameIsRefused) {
   Open();
   Append("a");
