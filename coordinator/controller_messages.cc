@@ -22,7 +22,8 @@ controller::Failure ToProto(const absl::Status& status) {
 // Errors travel by name, for the numbers of Errc are free to change between versions.
 absl::Status FromProto(const controller::Failure& failure) {
   constexpr int kErrcMax = 256;
-  for (int code = 1; code < kErrcMax; ++code) {
+  // From 0: numbers that are no code are Unknown as well.
+  for (int code = 0; code < kErrcMax; ++code) {
     if (ErrcName(static_cast<Errc>(code)) == failure.name()) {
       return MakeError(static_cast<Errc>(code), failure.message());
     }

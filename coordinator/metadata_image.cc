@@ -266,6 +266,15 @@ absl::Status MetadataImage::Create(const metadata::CreateTopic& command) {
   return absl::OkStatus();
 }
 
+bool MetadataImage::IsNew(const TopicImage& topic) const {
+  if (FindColliding(topic.name) != nullptr || FindTopic(topic.id) != nullptr) return false;
+  std::set<GroupId> groups;
+  return std::all_of(
+      topic.partitions.begin(), topic.partitions.end(), [&](const PartitionImage& partition) {
+        return FindGroup(partition.group) == nullptr && groups.insert(partition.group).second;
+      });
+}
+
 void MetadataImage::AddTopic(std::shared_ptr<const TopicImage> topic) {
   topics_by_name_ = topics_by_name_.Set(topic->name, topic);
   topics_by_folded_name_ = topics_by_folded_name_.Set(Folded(topic->name), topic);
@@ -383,6 +392,7 @@ absl::StatusOr<std::shared_ptr<const MetadataImage>> MetadataImage::DecodeSnapsh
   }
   for (const metadata::CreateTopic& from : snapshot.topics()) {
     ASSIGN_OR_RETURN(TopicImage topic, FromProto(from));
+    if (!image->IsNew(topic)) return Damaged("a snapshot that has a topic or a group twice");
     image->AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
   }
   if (GroupId(snapshot.next_group()) < image->next_group_) {

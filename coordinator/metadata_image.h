@@ -169,6 +169,8 @@ class MetadataImage {
   // Says which topic it was.
   absl::StatusOr<TopicId> Change(const metadata::ChangeReplicas& command);
   absl::Status Change(const metadata::Command& command, Applied& applied);
+  // Whether nothing of it is here yet: no such name or id, none of its groups.
+  bool IsNew(const TopicImage& topic) const;
   void AddTopic(std::shared_ptr<const TopicImage> topic);
 
   LogIndex applied_index_;

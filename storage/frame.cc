@@ -19,6 +19,11 @@ uint32_t PrivateCrc(std::string_view frame) {
   return Crc32c(frame.substr(kAfterCrc), Crc32c(frame.substr(0, kCrcAt)));
 }
 
+// Above what any log reaches, and far enough below the end of the type to count on from.
+constexpr int64_t kNumberMax = int64_t{1} << 62;
+
+bool IsNumber(int64_t value, int64_t least) { return value >= least && value < kNumberMax; }
+
 bool AllZero(std::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
 }
@@ -95,12 +100,14 @@ bool FrameChecksOut(const Frame& frame) {
 
 std::optional<SegmentHeader> DecodeHeader(const Frame& frame) {
   if (frame.batch || frame.kind != kHeaderKind || frame.size != kHeaderBytes) return std::nullopt;
+  if (!IsNumber(frame.index.value(), 1) || !IsNumber(frame.offset.value(), 0)) return std::nullopt;
   return SegmentHeader{GroupId(LoadBigEndian<uint64_t>(frame.payload().data())), frame.index,
                        frame.offset, frame.term};
 }
 
 std::optional<SegmentFooter> DecodeFooter(const Frame& frame) {
   if (frame.batch || frame.kind != kFooterKind || frame.size != kFooterBytes) return std::nullopt;
+  if (!IsNumber(frame.index.value(), 0) || !IsNumber(frame.offset.value(), 0)) return std::nullopt;
   const char* payload = frame.payload().data();
   return SegmentFooter{frame.index,
                        frame.term,

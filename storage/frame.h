@@ -91,7 +91,8 @@ FrameFound PeekFrame(std::string_view buffer, bool last, Frame* frame);
 // Whether the CRC and what it protects are right. The frame must be whole.
 bool FrameChecksOut(const Frame& frame);
 
-// Of a whole frame that checks out; nothing when it is of another kind or another size.
+// Of a whole frame that checks out; nothing when it is of another kind or another size, or has
+// numbers that no log reaches.
 std::optional<SegmentHeader> DecodeHeader(const Frame& frame);
 std::optional<SegmentFooter> DecodeFooter(const Frame& frame);
 

@@ -64,6 +64,9 @@ absl::StatusOr<absl::flat_hash_map<GroupId, HardState>> HardStateStore::LoadAll(
   absl::flat_hash_map<GroupId, HardState> states;
   for (const auto& [key, value] : rows) {
     GroupId group = GroupOfKey(key);
+    if (key != KeyOf(kStatePrefix, group)) {
+      return MakeError(Errc::kStorage, "a hard state under a key of an unknown format");
+    }
     ASSIGN_OR_RETURN(states[group], DecodeState(group, value));
   }
   return states;

@@ -143,7 +143,8 @@ absl::Status CollectFrames(const ReadPlan& plan, const SegmentView& view, Buffer
     }
     walk.Skip(frame);
   }
-  return absl::OkStatus();
+  // What is asked for begins in this segment: a frame whose length is wrong has led past it.
+  return taken > 0 ? absl::OkStatus() : Damaged(view, walk.at(), "it ends before what was asked");
 }
 
 // kTimestamp and kMaxTimestamp: headers only; leaves the found batch's place in `found_at`.
@@ -207,8 +208,8 @@ void PlaceIn(const SegmentIndex& index, const ReadPlan& plan, SegmentView& view)
 absl::StatusOr<std::shared_ptr<const SegmentIndex>> LogReader::LoadIndex(const SegmentView& view) {
   auto index = std::make_shared<SegmentIndex>(FirstPoint(view.header));
   ASSIGN_OR_RETURN(bool complete, rows_.LoadSealed(view.header.base_index, *index));
-  if (complete) return index;
-  // Never written, or lost with a crash: the segment has it all.
+  if (complete && index->rows().back().position <= view.end_position) return index;
+  // Never written, lost with a crash, or of something else: the segment has it all.
   index = std::make_shared<SegmentIndex>(FirstPoint(view.header));
   ASSIGN_OR_RETURN(std::shared_ptr<File> file, view.file->Get());
   SegmentPoint at = index->rows().front();

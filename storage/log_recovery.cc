@@ -64,6 +64,14 @@ absl::Status LogRecovery::ReadHeader(Candidate& candidate) {
                      absl::StrCat(candidate.path, " belongs to group ",
                                   candidate.header->group.value(), ", not ", group_.value()));
   }
+  // Files are taken in the order of their names.
+  const auto [offset, index] = candidate.place;
+  if (candidate.header && (candidate.header->base_offset != offset ||
+                           (index != LogIndex(0) && candidate.header->base_index != index))) {
+    return MakeError(Errc::kStorage,
+                     absl::StrCat(candidate.path, " begins at offset ",
+                                  candidate.header->base_offset.value(), ", not as it is named"));
+  }
   return absl::OkStatus();
 }
 
@@ -90,6 +98,20 @@ bool LogRecovery::Follows(const Candidate& candidate) const {
          candidate.header->term_before == before.last_term;
 }
 
+// Of a segment that was read.
+bool LogRecovery::FooterFits(const Segment& segment, const SegmentFooter& footer) {
+  return segment.rolled && segment.end.index == footer.last_index + 1 &&
+         segment.end.offset == footer.next_offset && segment.last_term == footer.last_term &&
+         segment.end.checksum == footer.checksum;
+}
+
+// Of one that was not: the term rows speak for what is in it.
+bool LogRecovery::FooterFollows(const Segment& segment, const SegmentFooter& footer) const {
+  return segment.header.base_index <= footer.last_index + 1 &&
+         segment.header.base_offset <= footer.next_offset &&
+         found_.terms.TermAt(footer.last_index) == footer.last_term;
+}
+
 absl::Status LogRecovery::TakeSealed(Segment& segment, const SegmentFooter& footer) {
   segment.end.index = footer.last_index + 1;
   segment.end.offset = footer.next_offset;
@@ -103,14 +125,17 @@ absl::Status LogRecovery::TakeSealed(Segment& segment, const SegmentFooter& foot
   return absl::OkStatus();
 }
 
-absl::StatusOr<SegmentPoint> LogRecovery::ScanStart(Segment& segment) {
+absl::StatusOr<SegmentPoint> LogRecovery::ScanStart(const Candidate& candidate, Segment& segment) {
   const SegmentPoint first = FirstPoint(segment.header);
   segment.index = std::make_shared<SegmentIndex>(first);
   if (!mark_ || mark_->point.segment_base < segment.header.base_index) return first;
-  ASSIGN_OR_RETURN(bool loaded, rows_.LoadUnsealed(segment.header.base_index, *segment.index));
+  ASSIGN_OR_RETURN(const uint32_t pieces,
+                   rows_.LoadUnsealed(segment.header.base_index, *segment.index));
   const bool here = mark_->point.segment_base == segment.header.base_index;
-  // The rows of the mark's segment must be all that belong to the mark.
-  if (loaded && !(here && segment.index->rows().back().index > mark_->point.at.index)) {
+  const SegmentPoint& last = segment.index->rows().back();
+  // The rows of the mark's segment must be all that belong to the mark, and speak of what is there.
+  const bool of_the_mark = pieces == mark_->index_pieces && last.index <= mark_->point.at.index;
+  if (pieces > 0 && last.position <= candidate.size && (of_the_mark || !here)) {
     if (here) {
       segment.index_rows = segment.index->rows().size();
       segment.index_pieces = mark_->index_pieces;
@@ -138,7 +163,7 @@ void LogRecovery::NoteConfiguration(const Frame& frame, const SegmentPoint& at) 
 
 absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
   ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
-  ASSIGN_OR_RETURN(SegmentPoint at, ScanStart(segment));
+  ASSIGN_OR_RETURN(SegmentPoint at, ScanStart(candidate, segment));
   // Terms of what lies before the start come from the rows.
   if (at.index > segment.header.base_index) segment.last_term = found_.terms.TermAt(at.index - 1);
   FrameScanner scanner(*file, IoMode::kWait, at.position, candidate.size, kScanWindowBytes);
@@ -179,16 +204,20 @@ absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& can
     found_.terms.Append(candidate.header->term_before, before, candidate.header->base_offset);
   }
   ASSIGN_OR_RETURN(std::optional<SegmentFooter> footer, ReadFooter(candidate));
-  // The term rows reach up to the mark: a sealed segment above it is read like any other.
-  const bool terms_known = mark_ && footer && footer->last_index < mark_->point.at.index;
+  // The term rows reach up to the mark: a sealed segment above it is read like any other. So is the
+  // mark's own, for nothing behind it says that it was rolled.
+  const bool terms_known = mark_ && footer && footer->last_index < mark_->point.at.index &&
+                           candidate.header->base_index < mark_->point.segment_base;
+  const int64_t footer_at = candidate.size - static_cast<int64_t>(kFooterBytes);
   if (!terms_known) RETURN_IF_ERROR(ScanSegment(candidate, *segment));
+  // The end of a frame may look like a footer: clients choose what is in their records.
+  if (!terms_known && segment->end.position > footer_at) footer.reset();
   if (footer) {
-    if (!terms_known && (segment->end.index != footer->last_index + 1 ||
-                         segment->end.checksum != footer->checksum)) {
+    if (terms_known ? !FooterFollows(*segment, *footer) : !FooterFits(*segment, *footer)) {
       return Damaged(candidate.path, segment->end.position, "the footer does not fit");
     }
     RETURN_IF_ERROR(TakeSealed(*segment, *footer));
-    segment->end.position = candidate.size - static_cast<int64_t>(kFooterBytes);
+    segment->end.position = footer_at;
   }
   return segment;
 }
@@ -212,9 +241,23 @@ absl::Status LogRecovery::TakeSegments(std::vector<Candidate> candidates,
 absl::Status LogRecovery::CheckMarkReached() const {
   if (!mark_) return absl::OkStatus();
   const LogIndex end = found_.segments.empty() ? LogIndex(0) : found_.segments.back()->end.index;
-  if (end >= mark_->point.at.index) return absl::OkStatus();
-  return Damaged(dir_, 0,
-                 found_.segments.empty() ? "its segments are gone" : "its last segments are gone");
+  if (found_.segments.empty() || end < mark_->point.at.index) {
+    return Damaged(
+        dir_, 0, found_.segments.empty() ? "its segments are gone" : "its last segments are gone");
+  }
+  // The start's row is synced before the first segment below it goes.
+  const SegmentHeader& first = found_.segments.front()->header;
+  const bool whole =
+      found_.start ? first.base_offset <= *found_.start : first.base_index == LogIndex(1);
+  return whole ? absl::OkStatus() : Damaged(dir_, 0, "its first segments are gone");
+}
+
+absl::Status LogRecovery::NoteStart() {
+  if (mark_ || found_.segments.empty()) return absl::OkStatus();
+  const SegmentHeader& first = found_.segments.front()->header;
+  if (first.base_index == LogIndex(1) || found_.start >= first.base_offset) return absl::OkStatus();
+  found_.start = first.base_offset;
+  return rows_.SaveStart(first.base_offset);
 }
 
 absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
@@ -257,6 +300,7 @@ absl::StatusOr<RecoveredLog> LogRecovery::Run() {
             last.end.offset.value());
   }
   RETURN_IF_ERROR(Settle(cut));
+  RETURN_IF_ERROR(NoteStart());
   found_.mark = mark_;
   if (!found_.segments.empty()) {
     const Segment& last = *found_.segments.back();

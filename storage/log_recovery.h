@@ -63,14 +63,20 @@ class LogRecovery {
   // False: it does not continue what was taken before.
   bool Follows(const Candidate& candidate) const;
   absl::StatusOr<std::shared_ptr<Segment>> TakeSegment(Candidate& candidate);
+  static bool FooterFits(const Segment& segment, const SegmentFooter& footer);
+  bool FooterFollows(const Segment& segment, const SegmentFooter& footer) const;
   absl::Status TakeSealed(Segment& segment, const SegmentFooter& footer);
   absl::Status ScanSegment(Candidate& candidate, Segment& segment);
-  absl::StatusOr<SegmentPoint> ScanStart(Segment& segment);
+  absl::StatusOr<SegmentPoint> ScanStart(const Candidate& candidate, Segment& segment);
   void NoteConfiguration(const Frame& frame, const SegmentPoint& at);
   bool FrameFits(const Frame& frame, const Segment& segment, const SegmentPoint& at) const;
   // Removes what was cut and makes durable what was kept.
   absl::Status Settle(const std::vector<Candidate>& cut);
+  // Whether the log reaches from its start to the mark.
   absl::Status CheckMarkReached() const;
+  // Rows that are lost cannot tell where the log began: it begins with what is left, and from now
+  // on that is missed when it goes.
+  absl::Status NoteStart();
   bool BelowMark(const SegmentPoint& at) const;
   absl::Status Damaged(const std::string& path, int64_t position, const char* what) const;
 

@@ -39,6 +39,11 @@ std::string PieceKey(char prefix, GroupId group, LogIndex base, uint32_t number)
   return key;
 }
 
+absl::Status OutOfOrder(const char* what, GroupId group) {
+  return MakeError(Errc::kStorage, absl::StrCat(what, " of the log of group ", group.value(),
+                                                " in the key-value store do not ascend"));
+}
+
 absl::Status UnknownFormat(const char* what, GroupId group) {
   return MakeError(Errc::kStorage, absl::StrCat(what, " of the log of group ", group.value(),
                                                 " in the key-value store has an unknown format"));
@@ -82,8 +87,13 @@ absl::StatusOr<TermRows> LogRows::LoadTerms() {
   std::vector<TermRow> rows;
   for (size_t at = 1; at < value->size(); at += kTermRowBytes) {
     const char* row = value->data() + at;
-    rows.push_back({Term(LoadBigEndian<int32_t>(row)), LogIndex(LoadBigEndian<int64_t>(row + 4)),
-                    Offset(LoadBigEndian<int64_t>(row + 12))});
+    const TermRow next{Term(LoadBigEndian<int32_t>(row)), LogIndex(LoadBigEndian<int64_t>(row + 4)),
+                       Offset(LoadBigEndian<int64_t>(row + 12))};
+    if (!rows.empty() &&
+        (next.term <= rows.back().term || next.first_index <= rows.back().first_index)) {
+      return OutOfOrder("the term rows", group_);
+    }
+    rows.push_back(next);
   }
   return TermRows(std::move(rows));
 }
@@ -102,6 +112,8 @@ absl::StatusOr<ConfigurationRows> LogRows::LoadConfigurations() {
     const size_t size = LoadBigEndian<uint32_t>(rest.data() + 8);
     rest.remove_prefix(kConfigurationBytes);
     if (rest.size() < size) return UnknownFormat("the configurations", group_);
+    if (!rows.empty() && index <= rows.back().index)
+      return OutOfOrder("the configurations", group_);
     rows.push_back({index, std::string(rest.substr(0, size))});
     rest.remove_prefix(size);
   }
@@ -116,26 +128,33 @@ absl::StatusOr<std::optional<Offset>> LogRows::LoadStart() {
   return std::optional<Offset>(Offset(LoadBigEndian<int64_t>(value->data() + 1)));
 }
 
-absl::StatusOr<bool> LogRows::LoadPieces(char prefix, KvFamily family, LogIndex base,
-                                         SegmentIndex& index) {
+absl::Status LogRows::SaveStart(Offset start) {
+  KvBatch batch;
+  StageStart(start, batch);
+  return kv_.Write(batch, /*sync=*/true);
+}
+
+absl::StatusOr<uint32_t> LogRows::LoadPieces(char prefix, KvFamily family, LogIndex base,
+                                             SegmentIndex& index) {
   ASSIGN_OR_RETURN(std::vector<KvStore::Row> pieces,
                    kv_.Scan(family, SegmentKey(prefix, group_, base),
                             SegmentKey(prefix, group_, base + 1), kPiecesMax));
   uint32_t expected = 0;
   for (const auto& [key, value] : pieces) {
-    if (key != PieceKey(prefix, group_, base, expected++)) return false;
-    if (value.empty() || value[0] != kFormat) return false;
-    if (!index.DecodeAppend(std::string_view(value).substr(1))) return false;
+    if (key != PieceKey(prefix, group_, base, expected++)) return 0;
+    if (value.empty() || value[0] != kFormat) return 0;
+    if (!index.DecodeAppend(std::string_view(value).substr(1))) return 0;
   }
-  return expected > 0;
+  return expected;
 }
 
-absl::StatusOr<bool> LogRows::LoadUnsealed(LogIndex base, SegmentIndex& index) {
+absl::StatusOr<uint32_t> LogRows::LoadUnsealed(LogIndex base, SegmentIndex& index) {
   return LoadPieces(kUnsealed, KvFamily::kPartition, base, index);
 }
 
 absl::StatusOr<bool> LogRows::LoadSealed(LogIndex base, SegmentIndex& index) {
-  return LoadPieces(kSealed, KvFamily::kIndex, base, index);
+  ASSIGN_OR_RETURN(const uint32_t pieces, LoadPieces(kSealed, KvFamily::kIndex, base, index));
+  return pieces > 0;
 }
 
 absl::Status LogRows::SaveSealed(LogIndex base, const SegmentIndex& index) {

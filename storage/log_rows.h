@@ -58,8 +58,11 @@ class LogRows {
   absl::StatusOr<TermRows> LoadTerms();
   absl::StatusOr<ConfigurationRows> LoadConfigurations();
   absl::StatusOr<std::optional<Offset>> LoadStart();
-  // Appends the a-rows of the segment to `index`; false when they are not as they should be.
-  absl::StatusOr<bool> LoadUnsealed(LogIndex base, SegmentIndex& index);
+  // Durably.
+  absl::Status SaveStart(Offset start);
+  // Appends the a-rows of the segment to `index`. How many there are; 0 when they are not as they
+  // should be.
+  absl::StatusOr<uint32_t> LoadUnsealed(LogIndex base, SegmentIndex& index);
   // Appends the i-rows; false when there are none, or damaged ones.
   absl::StatusOr<bool> LoadSealed(LogIndex base, SegmentIndex& index);
   // Replaces the i-rows of a sealed segment and drops its a-rows.
@@ -81,7 +84,8 @@ class LogRows {
   absl::Status RemoveAll();
 
  private:
-  absl::StatusOr<bool> LoadPieces(char prefix, KvFamily family, LogIndex base, SegmentIndex& index);
+  absl::StatusOr<uint32_t> LoadPieces(char prefix, KvFamily family, LogIndex base,
+                                      SegmentIndex& index);
 
   KvStore& kv_;
   const GroupId group_;

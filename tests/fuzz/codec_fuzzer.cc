@@ -1,11 +1,13 @@
 // Feeds any bytes to the decoding of requests, as a connection would: header, then message. What
 // decodes must encode, and decode again to the same.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "proto/kafka/frame.h"
+#include "tests/fuzz/allocation_limit.h"
+#include "tests/fuzz/require.h"
 #include "tests/golden/message_ops.h"
 
 namespace garam::kafka {
@@ -17,20 +19,24 @@ const MessageOps* RequestOps(int16_t key) {
   return nullptr;
 }
 
-void Require(bool condition, const char* what, const std::string& detail) {
-  if (condition) return;
-  std::fprintf(stderr, "%s: %s\n", what, detail.c_str());
-  std::abort();
-}
+using fuzz::AllocationLimit;
+using fuzz::Require;
+
+// What Reader allows the vectors of one frame, see ElementBytesMax; the rest is for a path and a
+// reason in an error.
+constexpr size_t kFactor = 16;
+constexpr size_t kFixedBytes = (size_t{1} << 20) + (64 << 10);
 
 void FeedRequest(const Bytes& frame) {
   Reader reader(frame);
+  std::optional<AllocationLimit> limit(std::in_place, frame.size(), kFactor, kFixedBytes);
   const auto header = DecodeRequestHeader(reader);
   if (!header.ok()) return;
   const MessageOps* ops = RequestOps(header->request_api_key);
   Require(ops != nullptr, "no message", std::to_string(header->request_api_key));
   const int16_t version = header->request_api_version;
   const absl::Status decoded = ops->decode(reader, version);
+  limit.reset();
   if (!decoded.ok()) return;
 
   Reader again(frame);

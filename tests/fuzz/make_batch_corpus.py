@@ -8,6 +8,7 @@ import gzip
 import pathlib
 import struct
 import sys
+import zlib
 
 
 def varint(value):
@@ -52,6 +53,16 @@ def raw_zstd(plain):
             struct.pack("<I", len(plain) << 3 | 1)[:3] + plain)
 
 
+def message_set(magic, codec, key, value):
+    """One message of the formats before record batches."""
+    body = struct.pack(">bb", magic, codec)
+    if magic == 1:
+        body += struct.pack(">q", 1700000000000)
+    body += struct.pack(">i", len(key)) + key + struct.pack(">i", len(value)) + value
+    message = struct.pack(">I", zlib.crc32(body)) + body
+    return struct.pack(">qi", 0, len(message)) + message
+
+
 def main(out):
     out.mkdir(parents=True, exist_ok=True)
     plain = record(0, b"k", b"v") + record(1, None, b"w")
@@ -61,6 +72,15 @@ def main(out):
             data = bytes([rules]) + batch(2, codec, pack(plain))
             (out / f"codec{codec}-rules{rules}").write_bytes(data)
             (out / f"codec{codec}-rules{rules}-torn").write_bytes(data[:-3])
+    for magic in range(2):
+        inner = message_set(magic, 0, b"k", b"v" * 40)
+        sets = {"": inner, "-two": inner * 2,
+                "-gzip": message_set(magic, 1, b"", gzip.compress(inner)),
+                "-snappy": message_set(magic, 2, b"", raw_snappy(b"x" * 60)),
+                "-lz4": message_set(magic, 3, b"", lz4_frame(inner))}
+        for name, data in sets.items():
+            (out / f"magic{magic}{name}").write_bytes(b"\4" + data)
+    (out / "magic3").write_bytes(b"\4" + batch(2, 0, plain).replace(b"\2", b"\3", 1))
     (out / "empty").write_bytes(b"")
     (out / "wrong-crc").write_bytes(b"\4" + batch(2, 0, plain))
 

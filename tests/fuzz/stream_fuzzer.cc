@@ -3,8 +3,6 @@
 // past it. What decodes must encode, and decode again to the same.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -12,18 +10,20 @@
 #include "broker/wire/stream_codec.h"
 #include "common/crc32c.h"
 #include "common/endian.h"
+#include "tests/fuzz/allocation_limit.h"
+#include "tests/fuzz/require.h"
 
 namespace garam {
 namespace {
 
 constexpr size_t kFrameBytesMax = size_t{1} << 20;
 constexpr size_t kCrcAt = 12;
+// An entry's row has 17 bytes and becomes 48, three times over with the second and third coding.
+constexpr size_t kFactor = 24;
+// A frame may claim the limit before its bytes are there, while an old chunk is being left.
+constexpr size_t kFixedBytes = kFrameBytesMax + 2 * FrameBuffer::kChunkBytesMax + (64 << 10);
 
-void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using fuzz::Require;
 
 // Gives every whole frame at the front of `stream` its right checksum.
 void MendChecksums(std::string& stream) {
@@ -87,6 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::string stream(reinterpret_cast<const char*>(data) + 1, size - 1);
   garam::MendChecksums(stream);
+  const garam::fuzz::AllocationLimit limit(size, garam::kFactor, garam::kFixedBytes);
   garam::FeedStream(stream, size_t{1} + data[0] * size_t{data[0]});
   return 0;
 }

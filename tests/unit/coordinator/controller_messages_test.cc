@@ -73,6 +73,12 @@ TEST(ControllerMessagesTest, DeletionsAndRegistrationsAreAnswered) {
   EXPECT_EQ(ThroughTheWire(RegisterBrokerReply{.index = LogIndex(4)}).index, LogIndex(4));
 }
 
+TEST(ControllerMessagesTest, AFailureOfNoKindOfOursStaysOne) {
+  const auto reply = DecodeControllerReply(EncodeControllerReply(absl::InternalError("odd")));
+  EXPECT_EQ(ErrcOf(reply.status()), Errc::kUnknown);
+  EXPECT_EQ(std::string(reply.status().message()), "odd");
+}
+
 TEST(ControllerMessagesTest, AFailureOfTheWholeRequestKeepsItsReason) {
   const auto reply =
       DecodeControllerReply(EncodeControllerReply(MakeError(Errc::kNoController, "not here")));

@@ -219,6 +219,29 @@ TEST_F(MetadataImageTest, ADamagedOrNewerSnapshotIsRefused) {
               HasErrc(Errc::kUnsupportedVersion));
 }
 
+TEST_F(MetadataImageTest, ASnapshotWithATopicOrAGroupTwiceIsRefused) {
+  StartCluster(1);
+  Create({.name = "a.b", .num_partitions = 2});
+  metadata::Snapshot snapshot;
+  ASSERT_TRUE(snapshot.ParseFromString(image_->EncodeSnapshot()));
+  const metadata::CreateTopic topic = snapshot.topics(0);
+  const auto with = [&](auto change) {
+    metadata::Snapshot changed = snapshot;
+    metadata::CreateTopic other = topic;
+    other.set_name("c");
+    other.set_id(std::string(16, 'i'));
+    other.clear_partitions();
+    change(other);
+    *changed.add_topics() = other;
+    return MetadataImage::DecodeSnapshot(changed.SerializeAsString()).status();
+  };
+  EXPECT_TRUE(with([](auto&) {}).ok());
+  EXPECT_THAT(with([](auto& t) { t.set_name("a_b"); }), HasErrc(Errc::kCorruptRecord));
+  EXPECT_THAT(with([&](auto& t) { t.set_id(topic.id()); }), HasErrc(Errc::kCorruptRecord));
+  EXPECT_THAT(with([&](auto& t) { *t.add_partitions() = topic.partitions(1); }),
+              HasErrc(Errc::kCorruptRecord));
+}
+
 TEST_F(MetadataImageTest, EqualCommandsGiveEqualImages) {
   StartCluster(3);
   std::vector<std::string> commands;

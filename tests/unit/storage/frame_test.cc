@@ -87,6 +87,23 @@ TEST(FrameTest, RandomBytesNeverReadBeyondTheBuffer) {
   }
 }
 
+TEST(FrameTest, NumbersThatNoLogReachesAreNoHeaderAndNoFooter) {
+  const auto header = [](LogIndex index, Offset offset) {
+    return DecodeHeader(WholeFrame(EncodeHeader({GroupId(1), index, offset, Term(0)})));
+  };
+  EXPECT_TRUE(header(LogIndex(1), Offset(0)).has_value());
+  EXPECT_FALSE(header(LogIndex(0), Offset(0)).has_value());
+  EXPECT_FALSE(header(LogIndex(1), Offset(-1)).has_value());
+  EXPECT_FALSE(header(LogIndex(INT64_MAX), Offset(0)).has_value());
+  EXPECT_FALSE(header(LogIndex(1), Offset(INT64_MAX)).has_value());
+  const auto footer = [](LogIndex index, Offset offset) {
+    return DecodeFooter(WholeFrame(EncodeFooter({index, Term(1), offset})));
+  };
+  EXPECT_TRUE(footer(LogIndex(0), Offset(0)).has_value());
+  EXPECT_FALSE(footer(LogIndex(INT64_MAX), Offset(0)).has_value());
+  EXPECT_FALSE(footer(LogIndex(1), Offset(-1)).has_value());
+}
+
 TEST(FrameTest, APointKnowsTheFirstBatchWithTheLargestTimestamp) {
   SegmentPoint at = FirstPoint({GroupId(1), LogIndex(1), Offset(0), Term(0)});
   const uint32_t empty = at.checksum;

@@ -101,6 +101,16 @@ TEST_P(KvStoreTest, HardStatesOfManyGroupsComeBack) {
   EXPECT_EQ(*again.Load(GroupId(1)), std::nullopt);
 }
 
+TEST_P(KvStoreTest, AHardStateUnderALongerKeyIsNotTakenForAnother) {
+  HardStateStore store(*kv_);
+  ASSERT_TRUE(store.Save({{GroupId(1), {Term(3), NodeId(2), Incarnation(9)}}}).ok());
+  const auto [key, value] = kv_->Scan(KvFamily::kHardState, "s", "t", 1)->front();
+  KvBatch batch;
+  batch.Put(KvFamily::kHardState, key + "x", value);
+  ASSERT_TRUE(kv_->Write(batch, /*sync=*/true).ok());
+  EXPECT_FALSE(store.LoadAll().ok());
+}
+
 TEST_P(KvStoreTest, UnflushedRowsAreApartFromHardStates) {
   HardStateStore store(*kv_);
   ASSERT_TRUE(store.SaveUnflushed({GroupId(1), GroupId(2)}, "boot-1").ok());

@@ -201,6 +201,16 @@ TEST_F(LogReadTest, ADamagedBatchIsNotHandedToAFollower) {
   EXPECT_EQ(ErrcOf(TryReadEntries(LogIndex(1), LogIndex(1)).status()), Errc::kCorruptRecord);
 }
 
+TEST_F(LogReadTest, ALengthThatLeadsPastWhatIsAskedForIsNoticed) {
+  Open();
+  Append("a");
+  Append("b");
+  const int64_t first = storage::kHeaderBytes;
+  fs_.FlipBit(SegmentPaths()[0], first + 8 + 1, 1);  // The first batch claims 128 KiB more.
+  EXPECT_EQ(ErrcOf(TryReadEntries(LogIndex(2), LogIndex(2)).status()), Errc::kCorruptRecord);
+  EXPECT_EQ(ErrcOf(TryRead(Offset(1), Offset(2), 100).status()), Errc::kCorruptRecord);
+}
+
 TEST_F(LogReadTest, ATimestampFindsTheFirstBatchAtOrAboveIt) {
   FillThreeSegments();
   for (bool sealed : {false, true}) {

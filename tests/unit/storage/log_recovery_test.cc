@@ -1,6 +1,8 @@
 #include <cerrno>
 
 #include "storage/frame.h"
+#include "storage/log_rows.h"
+#include "storage/segment_index.h"
 #include "tests/unit/storage/log_fixture.h"
 
 namespace garam::storage {
@@ -132,6 +134,161 @@ TEST_F(LogRecoveryTest, MissingSegmentsBelowTheDurableMarkAreDamage) {
   Drop();
   ASSERT_TRUE(fs_.Remove(path).ok());
   EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(LogRecoveryTest, AMissingFirstSegmentBelowTheDurableMarkIsDamage) {
+  for (bool with_records : {false, true}) {
+    Open();
+    if (with_records) Append("a");
+    Write({Private(EntryKind::kCommand)});
+    AppendRoll();
+    Append("b");
+    LetTheMarkFollow();
+    const std::string first = SegmentPaths().front();
+    Crash();
+    ASSERT_TRUE(fs_.Remove(first).ok());
+    EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
+    ASSERT_TRUE(Log::Remove(fs_, kv_, GroupId(7), kDir).ok());
+    PlanFrom(LogIndex(1), Offset(0));
+  }
+}
+
+TEST_F(LogRecoveryTest, ALogWithoutRowsBeginsWithWhatIsLeftAndMissesThatFromThenOn) {
+  Open();
+  Append("a");
+  AppendRoll();
+  Append("b");
+  AppendRoll();
+  Append("c");
+  Crash();
+  kv_.Wipe();
+  ASSERT_TRUE(fs_.Remove(SegmentPaths().front()).ok());
+  for (int opening = 0; opening < 2; ++opening) {
+    Open();
+    EXPECT_THAT(Payloads(), ElementsAre("b", "c"));
+    EXPECT_EQ(log_->start_offset(), Offset(1));
+    LetTheMarkFollow();
+    Crash();
+  }
+  ASSERT_TRUE(fs_.Remove(SegmentPaths().front()).ok());
+  EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(LogRecoveryTest, TermRowsThatDoNotAscendAreRefused) {
+  KvBatch batch;
+  TermRows rows({{Term(2), LogIndex(5), Offset(3)}, {Term(1), LogIndex(1), Offset(0)}});
+  LogRows(kv_, GroupId(7)).StageTerms(rows, LogIndex(9), batch);
+  ASSERT_TRUE(kv_.Write(batch, /*sync=*/true).ok());
+  EXPECT_EQ(TryOpen().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(LogRecoveryTest, ARecordThatEndsLikeAFooterIsNoFooter) {
+  const SegmentFooter forged{LogIndex(1), Term(1), Offset(1)};
+  const std::string payload = "record" + std::string(EncodeFooter(forged).view());
+  Open();
+  Append("a");
+  Append(payload);
+  Close();  // With the mark at its end, and nothing written ahead.
+  for (bool rows_lost : {false, true}) {
+    if (rows_lost) kv_.Wipe();
+    Open();
+    EXPECT_THAT(Payloads(), ElementsAre("a", payload));
+    PlanFromEnd();
+    Drop();
+  }
+}
+
+TEST_F(LogRecoveryTest, AFooterThatTellsOtherThingsThanItsSegmentIsDamage) {
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  log_->OnCommitted(log_->last_index());
+  Settle();
+  const std::string path = SegmentPaths().front();
+  Crash();
+  kv_.Wipe();
+  const std::string whole = fs_.Content(path);
+  Frame frame;
+  ASSERT_EQ(PeekFrame(std::string_view(whole).substr(whole.size() - kFooterBytes), true, &frame),
+            FrameFound::kFrame);
+  const SegmentFooter right = *DecodeFooter(frame);
+  for (int what = 0; what < 4; ++what) {
+    SegmentFooter footer = right;
+    if (what == 1) footer.next_offset += 1;
+    if (what == 2) footer.last_term = Term(9);
+    if (what == 3) footer.last_index += 1;
+    fs_.SetContent(path, whole.substr(0, whole.size() - kFooterBytes) +
+                             std::string(EncodeFooter(footer).view()));
+    EXPECT_EQ(TryOpen().ok(), what == 0);
+    Drop();
+  }
+}
+
+TEST_F(LogRecoveryTest, IndexRowsBeyondTheirSegmentAreNotFollowed) {
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  log_->OnCommitted(log_->last_index());
+  Settle();
+  Crash();
+  SegmentPoint far;
+  far.index = LogIndex(2);
+  far.offset = Offset(2);
+  far.position = int64_t{1} << 60;
+  SegmentIndex index(FirstPoint({GroupId(7), LogIndex(1), Offset(0), Term(0)}));
+  index.Note(far, 1);
+  ASSERT_TRUE(LogRows(kv_, GroupId(7)).SaveSealed(LogIndex(1), index).ok());
+  Open();
+  EXPECT_EQ(TryReadEntries(LogIndex(2), LogIndex(2))->size(), 1u);
+  EXPECT_THAT(Payloads(Offset(2)), ElementsAre("a"));
+}
+
+TEST_F(LogRecoveryTest, TermRowsThatDifferFromTheSegmentsAreRefused) {
+  Open();
+  Append("a");
+  AppendRoll();
+  log_->OnCommitted(log_->last_index());
+  Settle();
+  Append("b");
+  LetTheMarkFollow();
+  Crash();
+  KvBatch batch;
+  LogRows(kv_, GroupId(7))
+      .StageTerms(TermRows({{Term(9), LogIndex(1), Offset(0)}}), LogIndex(9), batch);
+  ASSERT_TRUE(kv_.Write(batch, /*sync=*/true).ok());
+  const absl::Status opened = TryOpen();
+  EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("footer"));
+}
+
+TEST_F(LogRecoveryTest, IndexRowsThatTheMarkDoesNotCountAreNotFollowed) {
+  Open();
+  Append("a");
+  Append("b");
+  LetTheMarkFollow();
+  Crash();
+  SegmentPoint wrong;
+  wrong.index = LogIndex(2);
+  wrong.offset = Offset(1);
+  wrong.position = 200;  // In the midst of a batch.
+  SegmentIndex index(FirstPoint({GroupId(7), LogIndex(1), Offset(0), Term(0)}));
+  index.Note(wrong, 1);
+  KvBatch batch;
+  LogRows(kv_, GroupId(7)).StagePiece(LogIndex(1), 0, index.Encode(1, 2), batch);
+  ASSERT_TRUE(kv_.Write(batch, /*sync=*/true).ok());
+  Open();
+  EXPECT_THAT(Payloads(), ElementsAre("a", "b"));
+}
+
+TEST_F(LogRecoveryTest, ASegmentUnderAnothersNameIsRefused) {
+  Open();
+  Append("a");
+  const std::string path = Active();
+  Crash();
+  ASSERT_TRUE(fs_.Rename(path, std::string(kDir) + "/00000000000000000005.log").ok());
+  const absl::Status opened = TryOpen();
+  EXPECT_EQ(opened.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(opened.message()), HasSubstr("not as it is named"));
 }
 
 TEST_F(LogRecoveryTest, AFolderOfAnotherGroupIsRefused) {
