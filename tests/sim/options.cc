@@ -141,8 +141,10 @@ Options Options::Draw(uint64_t seed) {
   if (options.unflushed && options.has(Fault::kPowerLoss)) {
     options.faults[static_cast<size_t>(Fault::kMoves)] = false;
   }
-  // Drawn last. What has moved to one or two nodes may be gone with one of their disks.
-  if (!options.has(Fault::kMoves)) {
+  // Drawn last. What has moved to one or two nodes may be gone with one of their disks; and who is
+  // in doubt after a loss of power waits for every voter, those without a disk too (D3).
+  const bool in_doubt = options.unflushed && options.has(Fault::kPowerLoss);
+  if (!options.has(Fault::kMoves) && !in_doubt) {
     options.faults[static_cast<size_t>(Fault::kWipe)] = random.Below(2) == 0;
   }
   return options;
