@@ -28,14 +28,14 @@ void Workload::Start() {
     }
   }
   if (options_.idle_every > Duration(0)) {
-    auto rest = std::make_shared<std::function<void()>>();
-    *rest = [this, rest] {
-      if (stopped_) return;
-      resting_ = !resting_;
-      world_.After(world_.Around(options_.idle_every), *rest);
-    };
-    world_.After(options_.idle_every, *rest);
+    world_.After(options_.idle_every, [this] { KeepResting(); });
   }
+}
+
+void Workload::KeepResting() {
+  if (stopped_) return;
+  resting_ = !resting_;
+  world_.After(world_.Around(options_.idle_every), [this] { KeepResting(); });
 }
 
 SimNode* Workload::AnyNode(bool ready) {

@@ -57,6 +57,7 @@ class Workload {
   void EnsureTopic(const std::string& name, int partitions);
   void CreateTopic(const std::string& name, int partitions);
   SimNode* BelievedLeader(const Target& target);
+  void KeepResting();
   void KeepProducing(size_t target);
   void KeepReading(size_t target);
   // Runs `task` on the node's shard for the target, after the way there; nothing when the node is
