@@ -174,6 +174,7 @@ void Nemesis::StopAndHeal() {
   network_.SetDelay(Micros(100));
   for (const auto& node : nodes_) {
     node->files().SetQuota(std::nullopt);
+    node->files().SetFaults(nullptr);
     // A replica whose disk has failed stays away until its broker is started anew.
     const bool bad = options_.has(Fault::kDiskError) || options_.has(Fault::kDiskFull);
     if (bad && node->running()) node->Kill();

@@ -131,6 +131,7 @@ void SimNode::LoseDisk() {
   env_.world.Trace(absl::StrCat("node ", id_.value(), " loses its disk"));
   End(false);
   files_.Wipe();
+  files_.SetFaults(nullptr);  // The new disk is a good one.
   kv_.Wipe();
   env_.on_wiped(id_);
 }
