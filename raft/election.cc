@@ -11,9 +11,14 @@
 
 namespace garam::raft {
 
+// Raft thesis 4.2.2: who is let go by a configuration that may not be committed still stands, for
+// nobody else may have it, and whoever lacks it needs our vote.
 bool Core::MayStand() const {
-  return options_.standing == Standing::kFull &&
-         configuration().MayStand(self(), options_.incarnation);
+  if (options_.standing != Standing::kFull) return false;
+  if (configuration().MayStand(self(), options_.incarnation)) return true;
+  return configuration_index() > commit_ && configurations_.size() > 1 &&
+         configurations_[configurations_.size() - 2].configuration.MayStand(self(),
+                                                                            options_.incarnation);
 }
 
 // A learner may be asked before it knows that it was promoted (pitfall 13), so membership as far as

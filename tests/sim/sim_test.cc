@@ -44,6 +44,7 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
   };
   constexpr Case kFound[] = {
       {1691, "", "a member that left and came back within a leadership was not heard again"},
+      {3107, "", "a leader that let itself go and stopped left nobody who could lead"},
       {4987, "hectic", "a metadata snapshot vouched for entries that the log had not replaced yet"},
   };
   for (const Case& found : kFound) {

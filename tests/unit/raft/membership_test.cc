@@ -126,6 +126,31 @@ TEST_F(MembershipTest, Pitfall14ARemovedLeaderLeadsUntilItsRemovalIsCommitted) {
   EXPECT_EQ(core(cluster().Leader()).configuration(), without_a);
 }
 
+TEST_F(MembershipTest, ALeaderThatAppendedItsOwnRemovalAndStoppedStandsAgain) {
+  ClusterOptions options;
+  const std::vector<Member> three = Voters(3).voters;
+  options.configuration = Configuration{};
+  options.configuration->voters = {three[1], three[2]};    // B, C.
+  options.configuration->outgoing = {three[0], three[2]};  // A, C.
+  MakeLed(options);
+  // Out of the joint step, on A's disk only: the others need A's vote, and their logs are shorter.
+  cluster().Isolate(kA);
+  Configuration after = core(kA).configuration();
+  after.outgoing.clear();
+  ASSERT_TRUE(Change(kA, after).ok());
+  cluster().Run();
+  cluster().Crash(kA, Cluster::Loss::kProcess);
+  cluster().AnnounceDown(kA);
+  cluster().Rejoin(kA);
+  cluster().RunFor(Millis(1000));
+  cluster().Restart(kA);
+  cluster().AnnounceRestarted(kA);
+  cluster().RunFor(Millis(5000));
+  ASSERT_NE(cluster().Leader(), kNoNode);
+  EXPECT_EQ(core(kB).configuration(), after);
+  EXPECT_TRUE(core(cluster().Leader()).confirmed());
+}
+
 TEST_F(MembershipTest, ALearnerIsSentEverythingAndCountsForNothing) {
   ClusterOptions options;
   options.nodes = 4;
