@@ -178,12 +178,11 @@ void BrokerCore::OnAdopted(const FormationProposal& proposal, bool founder) {
   }
   nodes_->SetClusterId(proposal.cluster_id);
   raft::Configuration founders;  // D18: whoever is none of them waits for the leader to tell.
-  for (const FormationVoter& voter : proposal.voters) {
-    if (founder) {
-      founders.voters.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
-    }
+  if (founder) {
+    founders.voters = VotersOf(proposal.voters);
+  } else {
+    LogInfo("joining cluster {}", proposal.cluster_id);
   }
-  if (!founder) LogInfo("joining cluster {}", proposal.cluster_id);
   OpenMetadata(proposal, founders);
 }
 
@@ -336,7 +335,7 @@ void BrokerCore::TellMembers(GroupId group, LogIndex wish) {
   const std::shared_ptr<const MetadataImage> now = image();
   const GroupPlace* place = now->FindGroup(group);
   if (stopping_ || place == nullptr) return;
-  if (place->topic->partitions[static_cast<size_t>(place->partition)].wish != wish) return;
+  if (place->image().wish != wish) return;
   controller_->Call(MembersReachedRequest{group, wish}, env_.clock.Mono() + kRegisterTimeout,
                     [this, weak = std::weak_ptr<bool>(alive_), group,
                      wish](const absl::StatusOr<ControllerReply>& reply) {
@@ -362,7 +361,7 @@ void BrokerCore::Balance() {
   for (const LeaderState& state : leaders_.LedBy(self_)) {
     const GroupPlace* place = now->FindGroup(state.group);
     if (place == nullptr) continue;
-    const auto& partition = place->topic->partitions[static_cast<size_t>(place->partition)];
+    const PartitionImage& partition = place->image();
     const NodeId preferred = partition.replicas.front().node;
     const bool in_sync =
         std::find(state.isr.begin(), state.isr.end(), preferred) != state.isr.end() &&

@@ -33,7 +33,7 @@ NodeId BrokerCore::controller() const {
 }
 
 PartitionState BrokerCore::StateOf(const TopicImage& topic, int32_t partition) const {
-  const PartitionImage& image = topic.partitions[static_cast<size_t>(partition)];
+  const PartitionImage& image = *topic.Find(partition);
   LeaderState known = leaders_.Get(image.group);
   std::set<NodeId> live = nodes_->live();
   PartitionState state;
@@ -70,11 +70,9 @@ absl::StatusOr<std::shared_ptr<Partition>> BrokerCore::Find(const TopicId& topic
 
 absl::StatusOr<std::shared_ptr<Partition>> BrokerCore::FindIn(
     const std::shared_ptr<const TopicImage>& topic, int32_t partition) const {
-  if (partition < 0 || static_cast<size_t>(partition) >= topic->partitions.size()) {
-    return MakeError(Errc::kUnknownTopic, "the topic has no such partition");
-  }
-  std::shared_ptr<DataPartition> here =
-      partitions_->Find(topic->partitions[static_cast<size_t>(partition)].group);
+  const PartitionImage* image = topic->Find(partition);
+  if (image == nullptr) return MakeError(Errc::kUnknownTopic, "the topic has no such partition");
+  std::shared_ptr<DataPartition> here = partitions_->Find(image->group);
   if (here == nullptr) {
     return MakeError(Errc::kNotLeader, "the partition is not on this broker; refresh metadata");
   }

@@ -15,12 +15,10 @@ namespace {
 constexpr size_t kApplyBytesMax = size_t{1} << 20;
 
 raft::WantedMembers WantedBy(const MetadataImage& image) {
-  raft::WantedMembers wanted{static_cast<uint64_t>(image.members_index().value()), {}, {}};
+  raft::WantedMembers wanted{
+      static_cast<uint64_t>(image.members_index().value()), VotersOf(image.voters()), {}};
   std::set<NodeId> voters;
-  for (const FormationVoter& voter : image.voters()) {
-    wanted.voters.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
-    voters.insert(voter.node);
-  }
+  for (const raft::Member& voter : wanted.voters) voters.insert(voter.node);
   for (const auto& [node, broker] : image.brokers()) {
     if (voters.contains(node)) continue;
     wanted.learners.push_back({node, broker->incarnation, raft::MemberRole::kLearner});
@@ -29,6 +27,14 @@ raft::WantedMembers WantedBy(const MetadataImage& image) {
 }
 
 }  // namespace
+
+std::vector<raft::Member> VotersOf(const std::vector<FormationVoter>& voters) {
+  std::vector<raft::Member> members;
+  for (const FormationVoter& voter : voters) {
+    members.push_back({voter.node, voter.incarnation, raft::MemberRole::kVoter});
+  }
+  return members;
+}
 
 MetadataGroup::MetadataGroup(Shard& shard, Options options)
     : shard_(shard),

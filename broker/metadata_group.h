@@ -29,6 +29,9 @@
 
 namespace garam {
 
+// As members of group 0.
+std::vector<raft::Member> VotersOf(const std::vector<FormationVoter>& voters);
+
 class MetadataGroup final : public ReplicaEvents {
  public:
   struct Options {

@@ -74,6 +74,11 @@ const ReplicaImage* PartitionImage::Find(NodeId node, Incarnation incarnation) c
   return nullptr;
 }
 
+const PartitionImage* TopicImage::Find(int32_t partition) const {
+  const bool there = partition >= 0 && static_cast<size_t>(partition) < partitions.size();
+  return there ? &partitions[static_cast<size_t>(partition)] : nullptr;
+}
+
 const BrokerEndpoint& BrokerImage::EndpointFor(std::string_view listener) const {
   for (const BrokerEndpoint& endpoint : endpoints) {
     if (endpoint.listener == listener) return endpoint;

@@ -96,6 +96,8 @@ struct TopicImage {
   std::map<std::string, std::string> configs{};  // As given at creation; defaults are not in it.
 
   bool internal() const;  // __consumer_offsets and __transaction_state.
+  // Null when there is none of this number.
+  const PartitionImage* Find(int32_t partition) const;
   friend bool operator==(const TopicImage&, const TopicImage&) = default;
 };
 
@@ -103,6 +105,8 @@ struct TopicImage {
 struct GroupPlace {
   std::shared_ptr<const TopicImage> topic{};
   int32_t partition = 0;
+
+  const PartitionImage& image() const { return *topic->Find(partition); }
 };
 
 class MetadataImage {

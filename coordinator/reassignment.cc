@@ -76,15 +76,15 @@ absl::StatusOr<std::vector<ReplicaImage>> Resolve(const MetadataImage& image,
 
 absl::StatusOr<std::string> PlanMove(const MetadataImage& image, const MoveSpec& spec) {
   const std::shared_ptr<const TopicImage> topic = image.FindTopic(spec.topic);
-  if (topic == nullptr || spec.partition < 0 ||
-      static_cast<size_t>(spec.partition) >= topic->partitions.size()) {
+  const PartitionImage* found = topic == nullptr ? nullptr : topic->Find(spec.partition);
+  if (found == nullptr) {
     return MakeError(
         Errc::kUnknownTopic,
         topic == nullptr
             ? absl::StrCat("Unable to find a topic named ", spec.topic, ".")
             : absl::StrCat("Unable to find partition ", spec.topic, ":", spec.partition, "."));
   }
-  const PartitionImage& partition = topic->partitions[static_cast<size_t>(spec.partition)];
+  const PartitionImage& partition = *found;
   if (spec.leadership_only) {  // A wish for what is wished already; see DataPartition::SetWanted.
     return ChangeCommand(partition.group, partition.replicas, partition.target, partition.leaving);
   }
@@ -110,7 +110,7 @@ absl::StatusOr<std::string> PlanMove(const MetadataImage& image, const MoveSpec&
 std::string PlanMembersReached(const MetadataImage& image, GroupId group, LogIndex wish) {
   const GroupPlace* place = image.FindGroup(group);
   if (place == nullptr) return "";
-  const PartitionImage& partition = place->topic->partitions[static_cast<size_t>(place->partition)];
+  const PartitionImage& partition = place->image();
   if (partition.target.empty() || partition.wish != wish) return "";
   return ChangeCommand(group, partition.target, {});
 }

@@ -217,6 +217,11 @@ class Cluster:
         shown = self.metadata([topic], node=node).topics[topic]
         return {p.index: p.leader for p in shown.partitions}
 
+    def replicas(self, topic):
+        """The replicas of each partition, in their order."""
+        shown = self.metadata([topic]).topics[topic]
+        return [p.replicas for p in sorted(shown.partitions, key=lambda p: p.index)]
+
     def leads_most(self, topic):
         led = list(self.leaders(topic).values())
         return self[max(self.brokers, key=led.count)]

@@ -1,4 +1,5 @@
 """The commands of Apache Kafka, as its bin/ scripts run them, from the jars of Maven Central."""
+import json
 import pathlib
 import shutil
 import subprocess
@@ -37,3 +38,10 @@ def run(command, cluster, *arguments, seconds=60):
     shown = ended.stdout + ended.stderr
     assert ended.returncode == 0, f"{command} {' '.join(map(str, arguments))}:\n{shown}"
     return shown
+
+
+def assignment(topic, replicas):
+    """What kafka-reassign-partitions reads: where each partition of the topic is to be."""
+    return json.dumps({"version": 1, "partitions": [
+        {"topic": topic, "partition": index, "replicas": nodes}
+        for index, nodes in enumerate(replicas)]})

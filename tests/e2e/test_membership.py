@@ -4,7 +4,6 @@ import time
 import kafka_tools
 import ledger
 from cluster import eventually
-from test_reassign import assignment, replicas_of
 from writer import Writers
 
 PARTITIONS = 6
@@ -41,10 +40,10 @@ def test_a_broker_joins_and_takes_partitions(three, tmp_path):
     three.wait_ready([1, 2, 3, 4])
     plan = tmp_path / "plan.json"
     target = [[4, 1, 2], [2, 4, 3], [3, 2, 4]]
-    plan.write_text(assignment("wide", target))
+    plan.write_text(kafka_tools.assignment("wide", target))
     kafka_tools.run("kafka-reassign-partitions", three, "--reassignment-json-file", plan,
                     "--execute")
-    eventually(lambda: replicas_of(three, "wide") == target, what="the move")
+    eventually(lambda: three.replicas("wide") == target, what="the move")
     eventually(lambda: three.leaders("wide", node=1)[0] == 4, what="broker 4 leads")
     # It has learned group 0's log, and is found again after a restart of its own.
     three[4].kill()

@@ -1,5 +1,4 @@
 """Partitions and leaderships move by Apache Kafka's own commands, under writers."""
-import json
 import time
 
 import confluent_kafka
@@ -15,12 +14,6 @@ PARTITIONS = 3
 CLIENTS = ["librdkafka", "kafka-python"]
 RATE = 300
 FILL_VALUE = b"." * 100_000
-
-
-def assignment(topic, replicas):
-    return json.dumps({"version": 1, "partitions": [
-        {"topic": topic, "partition": index, "replicas": nodes}
-        for index, nodes in enumerate(replicas)]})
 
 
 def fill(cluster, topic, megabytes):
@@ -42,11 +35,6 @@ def create(cluster, topic, replicas):
     cluster.wait_whole(topic, len(replicas))
 
 
-def replicas_of(cluster, topic, node=None):
-    shown = cluster.metadata([topic], node=node).topics[topic]
-    return [p.replicas for p in sorted(shown.partitions, key=lambda p: p.index)]
-
-
 @pytest.mark.parametrize("megabytes", [
     pytest.param(20, id="short"),
     pytest.param(1000, id="long", marks=pytest.mark.long),
@@ -57,7 +45,7 @@ def test_a_topic_moves_under_writers_and_nothing_is_lost(make_cluster, tmp_path,
     create(four, "moved", [[1, 2, 3], [2, 3, 1], [3, 1, 2]])
     fill(four, "moved", megabytes)
     plan = tmp_path / "plan.json"
-    plan.write_text(assignment("moved", target))
+    plan.write_text(kafka_tools.assignment("moved", target))
     writers = Writers(CLIENTS, four, "moved", PARTITIONS, RATE, tmp_path)
     probe = LatencyProbe(four, "moved", 0)
     try:
@@ -67,7 +55,7 @@ def test_a_topic_moves_under_writers_and_nothing_is_lost(make_cluster, tmp_path,
         shown = kafka_tools.run("kafka-reassign-partitions", four, "--reassignment-json-file", plan,
                                 "--execute")
         assert "Successfully started partition reassignments" in shown
-        eventually(lambda: replicas_of(four, "moved") == target, seconds=300, what="the move")
+        eventually(lambda: four.replicas("moved") == target, seconds=300, what="the move")
         took = time.monotonic() - at
         four.wait_whole("moved", PARTITIONS)
         writers.wait_acks(time.monotonic(), 100)

@@ -38,15 +38,15 @@ MoveSpec ToSpec(std::string_view topic,
 // KIP-860: some only want their partitions elsewhere, not more or fewer of them.
 absl::Status CheckFactor(const MetadataImage& image, const MoveSpec& spec, bool may_change) {
   const std::shared_ptr<const TopicImage> topic = image.FindTopic(spec.topic);
-  const auto index = static_cast<size_t>(spec.partition);
-  if (may_change || !spec.replicas || topic == nullptr || index >= topic->partitions.size() ||
-      spec.replicas->size() == topic->partitions[index].replicas.size()) {
+  const PartitionImage* partition = topic == nullptr ? nullptr : topic->Find(spec.partition);
+  if (may_change || !spec.replicas || partition == nullptr ||
+      spec.replicas->size() == partition->replicas.size()) {
     return absl::OkStatus();
   }
-  return MakeError(Errc::kInvalidReplicationFactor,
-                   "The replication factor is changed from " +
-                       std::to_string(topic->partitions[index].replicas.size()) + " to " +
-                       std::to_string(spec.replicas->size()));
+  return MakeError(Errc::kInvalidReplicationFactor, "The replication factor is changed from " +
+                                                        std::to_string(partition->replicas.size()) +
+                                                        " to " +
+                                                        std::to_string(spec.replicas->size()));
 }
 
 }  // namespace

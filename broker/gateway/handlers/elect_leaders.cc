@@ -7,6 +7,7 @@
 
 #include "broker/gateway/error_map.h"
 #include "broker/gateway/handlers/handlers.h"
+#include "broker/gateway/handlers/leader_wait.h"
 #include "proto/kafka/elect_leaders.h"
 
 namespace garam {
@@ -18,7 +19,6 @@ using kafka::ErrorCode;
 
 constexpr int8_t kPreferred = 0;
 constexpr int8_t kUnclean = 1;
-constexpr Duration kLookAgain = Millis(5);
 
 struct Wanted {
   std::string topic;
@@ -47,8 +47,8 @@ void Judge(const Broker& broker, const MetadataImage& image, int8_t type, Wanted
     return Refuse(wanted, ErrorCode::kInvalidRequest, "there is no election of this type");
   }
   const std::shared_ptr<const TopicImage> topic = image.FindTopic(wanted.topic);
-  const auto index = static_cast<size_t>(wanted.partition);
-  if (topic == nullptr || wanted.partition < 0 || index >= topic->partitions.size()) {
+  const PartitionImage* partition = topic == nullptr ? nullptr : topic->Find(wanted.partition);
+  if (partition == nullptr) {
     return Refuse(wanted, ErrorCode::kUnknownTopicOrPartition,
                   topic == nullptr ? "No such topic as " + wanted.topic
                                    : "No such partition as " + wanted.topic + "-" +
@@ -60,7 +60,7 @@ void Judge(const Broker& broker, const MetadataImage& image, int8_t type, Wanted
     return Refuse(wanted, ErrorCode::kEligibleLeadersNotAvailable,
                   "a majority of the replicas elects a leader: start the missing brokers");
   }
-  const NodeId preferred = topic->partitions[index].replicas.front().node;
+  const NodeId preferred = partition->replicas.front().node;
   if (state.leader == preferred) return Refuse(wanted, ErrorCode::kElectionNotNeeded, "");
   const bool in_sync = std::find(state.isr.begin(), state.isr.end(), preferred) != state.isr.end();
   if (!in_sync || !broker.live_brokers().contains(preferred)) {
@@ -90,28 +90,33 @@ void Answer(const Election& election) {
 
 bool PreferredLeads(const Broker& broker, const MetadataImage& image, const Wanted& wanted) {
   const std::shared_ptr<const TopicImage> topic = image.FindTopic(wanted.topic);
-  if (topic == nullptr) return true;  // Deleted meanwhile.
-  const auto& partition = topic->partitions[static_cast<size_t>(wanted.partition)];
-  return broker.StateOf(*topic, wanted.partition).leader == partition.replicas.front().node;
+  const PartitionImage* partition = topic == nullptr ? nullptr : topic->Find(wanted.partition);
+  if (partition == nullptr) return true;  // Deleted meanwhile.
+  return broker.StateOf(*topic, wanted.partition).leader == partition->replicas.front().node;
 }
 
-void WaitForLeaders(const ElectionPtr& election) {
-  Broker& broker = election->request->broker();
+bool NothingPending(Election& election) {
+  const Broker& broker = election.request->broker();
   const std::shared_ptr<const MetadataImage> image = broker.image();
-  const MonoTime now = broker.clock().Mono();
-  const bool over = now >= election->deadline;
   bool pending = false;
-  for (Wanted& wanted : election->wanted) {
-    if (!wanted.pending) continue;
-    wanted.pending = !PreferredLeads(broker, *image, wanted);
-    if (wanted.pending && over) {
-      Refuse(wanted, ErrorCode::kRequestTimedOut, "the preferred replica does not lead in time");
-    }
+  for (Wanted& wanted : election.wanted) {
+    wanted.pending = wanted.pending && !PreferredLeads(broker, *image, wanted);
     pending |= wanted.pending;
   }
-  if (!pending || over || election->request->finished()) return Answer(*election);
-  election->request->services().executor().PostAt(std::min(election->deadline, now + kLookAgain),
-                                                  [election] { WaitForLeaders(election); });
+  return !pending;
+}
+
+void AnswerWhenDone(const ElectionPtr& election) {
+  WhenHolds(
+      election->request, election->deadline, [election] { return NothingPending(*election); },
+      [election] {
+        for (Wanted& wanted : election->wanted) {
+          if (!wanted.pending) continue;
+          Refuse(wanted, ErrorCode::kRequestTimedOut,
+                 "the preferred replica does not lead in time");
+        }
+        Answer(*election);
+      });
 }
 
 void Ask(const ElectionPtr& election) {
@@ -134,7 +139,7 @@ void Ask(const ElectionPtr& election) {
           wanted.pending = false;
           Refuse(wanted, ToErrorCode(results[i]), std::string(results[i].message()));
         }
-        WaitForLeaders(election);
+        AnswerWhenDone(election);
       });
 }
 

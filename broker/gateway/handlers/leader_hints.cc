@@ -13,10 +13,7 @@ std::optional<LeaderHint> LeaderHints::Find(const TopicId& id, std::string_view 
   const std::shared_ptr<const MetadataImage> image = broker_.image();
   const std::shared_ptr<const TopicImage> found =
       id.IsZero() ? image->FindTopic(topic) : image->FindTopic(id);
-  if (found == nullptr || partition < 0 ||
-      static_cast<size_t>(partition) >= found->partitions.size()) {
-    return std::nullopt;
-  }
+  if (found == nullptr || found->Find(partition) == nullptr) return std::nullopt;
   const PartitionState state = broker_.StateOf(*found, partition);
   if (state.leader == kNoNode) return std::nullopt;
   leaders_.insert(state.leader);

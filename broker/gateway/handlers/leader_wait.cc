@@ -8,7 +8,7 @@ namespace garam {
 namespace {
 
 constexpr Duration kWaitMax = Millis(500);
-// Elections of new groups take a few milliseconds; this is asked for new topics only.
+// Elections and transfers take a few milliseconds; what asks for this is rare.
 constexpr Duration kLookAgain = Millis(5);
 
 bool HasLeaders(const Broker& broker, const MetadataImage& image, const std::string& name) {
@@ -20,25 +20,29 @@ bool HasLeaders(const Broker& broker, const MetadataImage& image, const std::str
   return true;
 }
 
-void LookUntil(MonoTime deadline, RequestPtr request, std::vector<std::string> topics, Task then) {
-  Broker& broker = request->broker();
-  const std::shared_ptr<const MetadataImage> image = broker.image();
-  std::erase_if(topics, [&](const std::string& name) { return HasLeaders(broker, *image, name); });
-  const MonoTime now = broker.clock().Mono();
-  if (topics.empty() || now >= deadline || request->finished()) return std::move(then)();
+}  // namespace
+
+void WhenHolds(RequestPtr request, MonoTime deadline, absl::AnyInvocable<bool()> holds, Task then) {
+  const MonoTime now = request->broker().clock().Mono();
+  if (holds() || now >= deadline || request->finished()) return std::move(then)();
   Executor& executor = request->services().executor();
   executor.PostAt(std::min(deadline, now + kLookAgain),
-                  [deadline, request = std::move(request), topics = std::move(topics),
+                  [deadline, request = std::move(request), holds = std::move(holds),
                    then = std::move(then)]() mutable {
-                    LookUntil(deadline, std::move(request), std::move(topics), std::move(then));
+                    WhenHolds(std::move(request), deadline, std::move(holds), std::move(then));
                   });
 }
 
-}  // namespace
-
 void WhenLeadersStand(RequestPtr request, std::vector<std::string> topics, Task then) {
-  const MonoTime deadline = request->broker().clock().Mono() + kWaitMax;
-  LookUntil(deadline, std::move(request), std::move(topics), std::move(then));
+  Broker& broker = request->broker();
+  const MonoTime deadline = broker.clock().Mono() + kWaitMax;
+  auto holds = [&broker, topics = std::move(topics)]() mutable {
+    const std::shared_ptr<const MetadataImage> image = broker.image();
+    std::erase_if(topics,
+                  [&](const std::string& name) { return HasLeaders(broker, *image, name); });
+    return topics.empty();
+  };
+  WhenHolds(std::move(request), deadline, std::move(holds), std::move(then));
 }
 
 }  // namespace garam

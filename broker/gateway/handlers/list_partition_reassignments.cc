@@ -60,8 +60,8 @@ void HandleListPartitionReassignments(RequestPtr request) {
     Topic moving;
     moving.name = topic->name;
     for (int32_t index : asked.partition_indexes) {
-      if (index < 0 || static_cast<size_t>(index) >= topic->partitions.size()) continue;
-      AddIfMoving(topic->partitions[static_cast<size_t>(index)], index, moving);
+      const PartitionImage* partition = topic->Find(index);
+      if (partition != nullptr) AddIfMoving(*partition, index, moving);
     }
     Keep(std::move(moving), response);
   }
