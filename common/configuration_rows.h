@@ -22,7 +22,8 @@ struct ConfigurationRow {
 using ConfigurationRows = std::vector<ConfigurationRow>;
 
 // Forgets the rows at `from` and above: their entries are gone.
-inline void TruncateRows(ConfigurationRows& rows, LogIndex from) {
+template <typename Rows>
+void TruncateRows(Rows& rows, LogIndex from) {
   while (!rows.empty() && rows.back().index >= from) rows.pop_back();
 }
 

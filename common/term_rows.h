@@ -47,6 +47,8 @@ class TermRows {
   // The term of the record at `offset`; Term(0) below the first row.
   Term TermOfOffset(Offset offset) const;
 
+  friend bool operator==(const TermRows&, const TermRows&) = default;
+
  private:
   std::vector<TermRow> rows_;
 };

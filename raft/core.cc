@@ -69,7 +69,8 @@ std::optional<MonoTime> Core::NextDeadline() const {
 
 bool Core::has_ready() const {
   return hard_state_pending_ || log_.has_write() || !messages_.empty() || !reads_.empty() ||
-         commit_ != commit_told_ || !(CurrentRole() == role_told_);
+         commit_ != commit_told_ || !(CurrentRole() == role_told_) || copy_from_.has_value() ||
+         confirmed_round_ != round_told_;
 }
 
 Ready Core::TakeReady() {
@@ -83,6 +84,11 @@ Ready Core::TakeReady() {
   if (log_.has_write()) log_.TakeWrite(ready.seq, &ready.truncate_from, &ready.entries);
   ready.messages = std::exchange(messages_, {});
   ready.reads = std::exchange(reads_, {});
+  ready.copy_from = std::exchange(copy_from_, std::nullopt);
+  if (confirmed_round_ != round_told_) {
+    ready.confirmed_round = confirmed_round_;
+    round_told_ = confirmed_round_;
+  }
   if (commit_ != commit_told_) {
     ready.commit = commit_;
     commit_told_ = commit_;

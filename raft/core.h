@@ -80,6 +80,18 @@ class Core {
   void SetStanding(Standing standing, MonoTime now);
   void SetStage(Stage stage, MonoTime now);
 
+  // The log was replaced by what a leader's committed entries are (D15): `state` is what the disk
+  // says now, with no configurations where they are still the founders. Only while NeedsInstall.
+  // What the old log had besides is forgotten, Readys that are under way with it: it was committed
+  // nowhere, and nobody counts on it (pitfalls 12 and 15).
+  void Install(InitialState state, MonoTime now);
+  // Whether a log that ends with the committed entry `last` of `last_term` is to replace ours: not
+  // when ours has that entry, for what follows it may have been acknowledged.
+  bool NeedsInstall(LogIndex last, Term last_term) const;
+  // Asks a quorum whether this node still leads; Ready::confirmed_round says when it did. What was
+  // committed before the question is then known here (Raft thesis 6.4). kNotLeader.
+  absl::StatusOr<uint64_t> AskStillLeader(MonoTime now);
+
   // Completions of Readys. Each may come late, in any order between the kinds; within a kind a
   // higher seq covers the lower ones.
   void OnHardStateDurable(uint64_t seq, MonoTime now);
@@ -187,6 +199,8 @@ class Core {
   void SendEmpty(NodeId node, Progress& peer, MonoTime now);
   void SendToAll(MonoTime now);
   void MaybeCommit(MonoTime now);
+  void LeaveBehind(Progress& peer, MonoTime now);
+  void MaybeConfirmRound();
   void CheckQuorum(MonoTime now);
   void MaybeFinishTransfer();
   void Nudge(NodeId node, MonoTime now);
@@ -201,6 +215,7 @@ class Core {
   bool IsSound(const Append& message) const;
   bool AgreesAt(LogIndex prev_index, Term prev_term) const;
   bool TakeEntries(Append& message);
+  bool TooFarBehind(const Append& message, LogIndex hint) const;
   void Reject(NodeId to, const Append& message);
   void Acknowledge(bool always);
   void MaybeEndDoubt();
@@ -234,6 +249,8 @@ class Core {
   std::map<NodeId, Progress> progress_;
   uint32_t last_session_ = 0;  // A member that leaves and comes back must not hear an old number.
   LogIndex term_start_;        // Of our no-op.
+  uint64_t last_round_ = 0;    // Of questions whether we still lead.
+  uint64_t confirmed_round_ = 0;
   size_t uncommitted_bytes_ = 0;
   MonoTime commit_moved_at_{};
   std::optional<MonoTime> quorum_lost_at_;  // When we step down unless a quorum is back.
@@ -247,6 +264,7 @@ class Core {
   LogIndex replied_written_;
   LogIndex replied_durable_;
   std::optional<LogIndex> doubt_until_;  // Where the leader's log ended when it found us.
+  uint64_t heard_round_ = 0;             // Of the append that is being answered.
 
   // What the next Ready carries.
   uint64_t last_seq_ = 0;
@@ -255,6 +273,8 @@ class Core {
   std::deque<Held> held_;
   std::vector<Outgoing> messages_;
   std::vector<ReadRequest> reads_;
+  std::optional<NodeId> copy_from_;
+  uint64_t round_told_ = 0;
   LogIndex commit_told_;
   RoleChange role_told_;
 };

@@ -1,5 +1,6 @@
 // What a follower does with appends: Raft thesis 3.5, with acknowledgements by stage (D3).
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "common/mutation.h"
@@ -19,6 +20,7 @@ void Core::StepAppend(NodeId from, Append message, MonoTime now) {
     return Send(from, reply);
   }
   if (!IsSound(message)) return;
+  heard_round_ = message.round;
   if (message.term == term() && leader_ != kNoNode && leader_ != from) return;
   if (message.term > term() || role_ != Role::kFollower) {
     BecomeFollower(message.term, from, now);
@@ -101,7 +103,35 @@ void Core::Reject(NodeId to, const Append& message) {
   reply.hint_index = std::max(commit_, log_.LastAtOrBelow(message.prev_index, message.prev_term));
   reply.hint_term = log_.terms().TermAt(reply.hint_index);
   reply.from = options_.incarnation;
+  reply.round = heard_round_;
+  if (TooFarBehind(message, reply.hint_index)) copy_from_ = to;
   Send(to, reply);
+}
+
+// Whether the leader has nothing that could follow what we have: `hint`, at most.
+bool Core::TooFarBehind(const Append& message, LogIndex hint) const {
+  return hint < message.leader_first - 1;
+}
+
+bool Core::NeedsInstall(LogIndex last, Term last_term) const {
+  if (role_ != Role::kFollower || last <= commit_) return false;
+  return last > last_index() || log_.TermAt(last) != last_term;
+}
+
+void Core::Install(InitialState state, MonoTime now) {
+  assert(NeedsInstall(state.last_index, state.terms.TermAt(state.last_index)));
+  log_ = RaftLog(state.first_index, state.last_index, std::move(state.terms));
+  if (!state.configurations.empty()) {
+    configurations_ = std::move(state.configurations);
+  } else {
+    configurations_.resize(1);
+  }
+  if (log_.last_term() > term()) BecomeFollower(log_.last_term(), kNoNode, now);
+  copy_from_.reset();
+  verified_ = last_index();  // It is committed: every leader to come has it.
+  MoveCommit(last_index(), now);
+  MaybeEndDoubt();
+  Acknowledge(/*always=*/true);
 }
 
 // What we acknowledged before the power went was in the leader's log when it found us again.
@@ -132,6 +162,7 @@ void Core::Acknowledge(bool always) {
   reply.durable = durable;
   reply.commit = commit_;
   reply.from = options_.incarnation;
+  reply.round = heard_round_;
   Send(leader_, reply);
 }
 

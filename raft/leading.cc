@@ -80,8 +80,11 @@ void Core::SendToAll(MonoTime now) {
 
 void Core::MaybeSend(NodeId node, Progress& peer, MonoTime now) {
   if (peer.reading || StateOf(node) == NodeState::kDown) return;
-  if (peer.next < first_index()) peer.state = PeerState::kTooFarBehind;
   if (peer.state == PeerState::kTooFarBehind) return;
+  if (peer.next < first_index()) {
+    LeaveBehind(peer, now);
+    return SendEmpty(node, peer, now);
+  }
   if (peer.state == PeerState::kProbe && peer.awaiting) return;
   if (peer.state == PeerState::kProbe && (peer.rejected || peer.next > last_index())) {
     return SendEmpty(node, peer, now);
@@ -115,7 +118,7 @@ void Core::SendEntries(NodeId node, Progress& peer, std::vector<LogEntry> entrie
     peer.inflight_bytes += bytes;
   }
   Send(node, Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries),
-                    last_index(), configuration().LatestOf(node)});
+                    last_index(), configuration().LatestOf(node), first_index(), last_round_});
   peer.next = last + 1;
   peer.told_commit = std::max(peer.told_commit, std::min(commit_, last));
   if (peer.state == PeerState::kProbe) {
@@ -126,6 +129,7 @@ void Core::SendEntries(NodeId node, Progress& peer, std::vector<LogEntry> entrie
 }
 
 void Core::SendEmpty(NodeId node, Progress& peer, MonoTime now) {
+  peer.next = std::max(peer.next, first_index());
   SendEntries(node, peer, {}, now);
 }
 
@@ -138,6 +142,8 @@ void Core::StepAppendReply(NodeId from, const AppendReply& reply, MonoTime now) 
   if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from)) return;
   Progress& peer = found->second;
   peer.last_ack = now;
+  peer.round = std::max(peer.round, reply.round);
+  MaybeConfirmRound();
   if (reply.rejected) return HandleReject(from, peer, reply, now);
   // Pitfall 10: a late answer may say less than an earlier one; a match only grows.
   peer.written = std::max(peer.written, std::min(reply.written, last_index()));
@@ -166,16 +172,53 @@ void Core::HandleReject(NodeId from, Progress& peer, const AppendReply& reply, M
   }
   // Pitfall 36: both sides jump over whole terms.
   const LogIndex agree_at_most = log_.LastAtOrBelow(reply.hint_index, reply.hint_term);
-  const bool below_our_log =
-      reply.hint_index < first_index() - 1 || reply.prev_index < first_index();
+  if (reply.hint_index < first_index() - 1 || reply.prev_index < first_index()) {
+    return LeaveBehind(peer, now);
+  }
   peer.next = std::max(std::min(reply.prev_index, agree_at_most + 1), peer.written + 1);
   peer.ClearInflight();
   peer.told_commit = peer.commit;
-  peer.state = below_our_log ? PeerState::kTooFarBehind : PeerState::kProbe;
+  peer.state = PeerState::kProbe;
   peer.rejected = true;
   peer.awaiting = peer.reading = false;
   peer.retry_at.reset();
   MaybeSend(from, peer, now);
+}
+
+// D15: it was told where our log begins, and gets what is before that elsewhere. Asked now and then
+// whether it has it.
+void Core::LeaveBehind(Progress& peer, MonoTime now) {
+  peer.next = first_index();
+  peer.ClearInflight();
+  peer.told_commit = peer.commit;
+  peer.state = PeerState::kTooFarBehind;
+  peer.reading = false;
+  peer.awaiting = true;
+  peer.probe_prev = peer.next - 1;
+  peer.retry_at = now + options_.timing.append_retry;
+}
+
+absl::StatusOr<uint64_t> Core::AskStillLeader(MonoTime now) {
+  if (!confirmed()) return MakeError(Errc::kNotLeader, "does not lead, or not for sure yet");
+  const uint64_t round = ++last_round_;
+  for (auto& [node, peer] : progress_) {
+    if (StateOf(node) != NodeState::kDown) SendEmpty(node, peer, now);
+  }
+  MaybeConfirmRound();
+  return round;
+}
+
+// Raft thesis 6.4: an answer to an append of this term says that nobody newer led when it was sent.
+void Core::MaybeConfirmRound() {
+  if (confirmed_round_ == last_round_) return;
+  const LogIndex heard = configuration().QuorumIndex([this](NodeId node) {
+    auto found = progress_.find(node);
+    const uint64_t round = found != progress_.end() ? found->second.round
+                           : node == self()         ? last_round_
+                                                    : 0;
+    return LogIndex(static_cast<int64_t>(round));
+  });
+  confirmed_round_ = std::max(confirmed_round_, static_cast<uint64_t>(heard.value()));
 }
 
 // The peer may not know of us, or we not of what it has: one empty append tells both.
@@ -183,7 +226,6 @@ void Core::Nudge(NodeId node, MonoTime now) {
   auto found = progress_.find(node);
   if (found == progress_.end() || StateOf(node) == NodeState::kDown) return;
   Progress& peer = found->second;
-  if (peer.state == PeerState::kTooFarBehind || peer.next < first_index()) return;
   if (peer.state == PeerState::kProbe && peer.awaiting) peer.rejected = true;
   if (peer.reading) return;
   peer.retry_at = now + options_.timing.append_retry;
@@ -267,8 +309,9 @@ void Core::CheckQuorum(MonoTime now) {
 
 // Whether something is to come back from the peer, so that its silence means something.
 bool Core::Outstanding(NodeId node, const Progress& peer) const {
-  if (peer.state == PeerState::kTooFarBehind || StateOf(node) != NodeState::kUp) return false;
-  return peer.state == PeerState::kProbe || MatchOf(node) < last_index() || peer.commit < commit_;
+  if (StateOf(node) != NodeState::kUp) return false;
+  return peer.state != PeerState::kReplicate || peer.round < last_round_ ||
+         MatchOf(node) < last_index() || peer.commit < commit_;
 }
 
 bool Core::NeedsCommitNotice(NodeId node, const Progress& peer) const {

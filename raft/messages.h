@@ -56,6 +56,11 @@ struct Append {
   // The member that it is meant for, as the leader's configuration has it: a node that has left and
   // come back, or lost its disk, is another one. 0: whoever is there.
   Incarnation to{0};
+  // The first entry that the leader's log has: who lacks earlier ones must get them elsewhere
+  // (D15).
+  LogIndex leader_first{0};
+  // The latest round of questions whether the sender still leads (Raft thesis 6.4).
+  uint64_t round = 0;
 };
 
 struct AppendReply {
@@ -72,6 +77,7 @@ struct AppendReply {
   LogIndex hint_index;
   Term hint_term;
   Incarnation from{0};  // The member that says so.
+  uint64_t round = 0;   // The Append's.
 
   friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };

@@ -14,7 +14,7 @@ namespace garam::raft {
 enum class PeerState {
   kProbe,         // Where the logs agree is not known: one append at a time.
   kReplicate,     // Appends are pipelined up to the window.
-  kTooFarBehind,  // Needs entries that our log no longer has.
+  kTooFarBehind,  // Needs entries that our log no longer has: it copies segments (D15).
 };
 
 struct Progress {
@@ -23,7 +23,8 @@ struct Progress {
   uint32_t session = 0;   // No two of a leader's have the same, whoever they are with.
   LogIndex written;       // Match, by the follower's own reports; each only grows within a session.
   LogIndex durable;
-  LogIndex commit;  // What the follower said it knows.
+  LogIndex commit;     // What the follower said it knows.
+  uint64_t round = 0;  // The latest that it has answered.
   LogIndex next{1};
   bool rejected = false;  // Probing after a reject: with empty appends.
   LogIndex probe_prev;    // prev_index of the latest probe.

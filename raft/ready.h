@@ -49,6 +49,12 @@ struct Ready {
   std::optional<RoleChange> role;  // Set when role, term or leader moved.
   std::vector<ReadRequest> reads;
 
+  // The leader whose log begins above where ours may agree with it: copy from it what is missing,
+  // and call Core::Install. Said again every second or so while it is true.
+  std::optional<NodeId> copy_from;
+  // Set when it moved: this node led, with a quorum, when Core::AskStillLeader gave this number.
+  std::optional<uint64_t> confirmed_round;
+
   bool has_log_write() const { return truncate_from.has_value() || !entries.empty(); }
 };
 

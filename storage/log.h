@@ -39,6 +39,8 @@
 #include "storage/file_system.h"
 #include "storage/kv_store.h"
 #include "storage/log_identity.h"
+#include "storage/manifest.h"
+#include "storage/segment_install.h"
 
 namespace garam::storage {
 
@@ -85,7 +87,8 @@ struct LogWrite {
   uint64_t seq = 0;
   // First forget every entry at this index and above. Never at or below the committed index.
   std::optional<LogIndex> truncate_from;
-  // Then append: contiguous from last_index() + 1. A kRoll ends the segment after itself.
+  // Then append: contiguous from last_index() + 1. A kRoll ends the segment after itself; a
+  // kSetLogStart moves start_offset() once it is committed (D14).
   std::vector<LogEntry> entries;
 };
 
@@ -93,6 +96,8 @@ class Log {
  public:
   using ReadDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<Bytes>>) &&>;
   using EntriesDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&>;
+  using BytesDone = absl::AnyInvocable<void(absl::StatusOr<Bytes>) &&>;
+  using InstallDone = absl::AnyInvocable<void(const absl::Status&) &&>;
   using BatchDone = absl::AnyInvocable<void(absl::StatusOr<std::optional<Bytes>>) &&>;
 
   // Opens the log in folder `dir`, which is made when missing; its parent must exist. Checks what
@@ -108,6 +113,7 @@ class Log {
   virtual ~Log() = default;
 
   virtual const LogIdentity& identity() const = 0;
+  virtual const std::string& dir() const = 0;
   // The first entry still held; last_index() + 1 when there is none.
   virtual LogIndex first_index() const = 0;
   // Ends of the appended log.
@@ -134,17 +140,28 @@ class Log {
   // Takes the write in. Returns the highest seq that is in the files when it returns; for every
   // seq above that, OnWritten follows.
   virtual uint64_t Write(LogWrite write) = 0;
-  // Everything up to `index` is committed: rolled segments below it get their footer.
+  // Everything up to `index` is committed: rolled segments below it get their footer, and where a
+  // kSetLogStart says so, whole sealed segments are deleted.
   virtual void OnCommitted(LogIndex index) = 0;
   // Whether the leader should append a kRoll before an entry of `entry_bytes`.
   virtual bool ShouldRoll(size_t entry_bytes) const = 0;
-  // Everything below `offset` is gone for clients (D14); whole sealed segments below it are
-  // deleted. `offset` is committed and only ascends.
-  virtual void SetStartOffset(Offset offset) = 0;
+  // Entries below `index` are in a snapshot that is on stable storage: whole sealed segments of
+  // them are deleted. For logs whose entries are applied, not served (group 0).
+  virtual void DropBefore(LogIndex index) = 0;
   // Also starts or stops mode F; what was written under the old options keeps their promise.
   virtual void SetOptions(const LogOptions& options) = 0;
   // Starts syncing what is written but not durable.
   virtual void Flush() = 0;
+
+  // What a member needs that lacks what is before first_index(): the sealed segments.
+  virtual Manifest MakeManifest() const = 0;
+  // Up to `bytes_max` of the file of the sealed segment that begins at `base`, from `position` on.
+  // kNotFound when it is not there any more. Same manner as Read.
+  virtual void ReadSegment(LogIndex base, int64_t position, size_t bytes_max, BytesDone done) = 0;
+  // Becomes what `install`, all of it there, says: its ends, terms and configurations are the log's
+  // when `done` is called; what Write was given before and is not in it is forgotten, and no word
+  // of it comes. No Write in between. An error leaves the log as it was, unless it has failed.
+  virtual void Install(std::unique_ptr<SegmentInstall> install, InstallDone done) = 0;
 
   // Whole batches as served, from the one that holds `from`, up to `end` (exclusive, at most the
   // written end) and `bytes_max`; the first is always whole, even above bytes_max. Private frames

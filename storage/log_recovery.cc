@@ -4,20 +4,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/log_start.h"
 #include "common/logging.h"
 #include "common/mutation.h"
 #include "common/status.h"
 #include "storage/frame_scanner.h"
+#include "storage/segment_check.h"
 
 namespace garam::storage {
 namespace {
 
 constexpr size_t kScanWindowBytes = 1 << 20;
-
-bool KnownKind(uint8_t kind) {
-  return kind > static_cast<uint8_t>(EntryKind::kBatch) &&
-         kind <= static_cast<uint8_t>(EntryKind::kCommand);
-}
 
 }  // namespace
 
@@ -54,11 +51,7 @@ absl::StatusOr<std::vector<LogRecovery::Candidate>> LogRecovery::ListCandidates(
 absl::Status LogRecovery::ReadHeader(Candidate& candidate) {
   ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
   ASSIGN_OR_RETURN(candidate.size, file->Size());
-  FrameScanner scanner(*file, IoMode::kWait, 0, candidate.size, kHeaderBytes);
-  Frame frame;
-  ASSIGN_OR_RETURN(FrameFound found, scanner.Peek(/*whole=*/true, &frame));
-  if (found != FrameFound::kFrame || !FrameChecksOut(frame)) return absl::OkStatus();
-  candidate.header = DecodeHeader(frame);
+  ASSIGN_OR_RETURN(candidate.header, storage::ReadHeader(*file, candidate.size));
   if (candidate.header && candidate.header->group != group_) {
     return MakeError(Errc::kStorage,
                      absl::StrCat(candidate.path, " belongs to group ",
@@ -73,20 +66,6 @@ absl::Status LogRecovery::ReadHeader(Candidate& candidate) {
                                   candidate.header->base_offset.value(), ", not as it is named"));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::optional<SegmentFooter>> LogRecovery::ReadFooter(Candidate& candidate) {
-  const int64_t position = candidate.size - static_cast<int64_t>(kFooterBytes);
-  if (position < static_cast<int64_t>(kHeaderBytes)) return std::optional<SegmentFooter>();
-  ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
-  FrameScanner scanner(*file, IoMode::kWait, position, candidate.size, kFooterBytes);
-  Frame frame;
-  ASSIGN_OR_RETURN(FrameFound found, scanner.Peek(/*whole=*/true, &frame));
-  if (found != FrameFound::kFrame || frame.batch || frame.size != kFooterBytes ||
-      !FrameChecksOut(frame)) {
-    return std::optional<SegmentFooter>();
-  }
-  return DecodeFooter(frame);
 }
 
 bool LogRecovery::Follows(const Candidate& candidate) const {
@@ -153,12 +132,20 @@ bool LogRecovery::FrameFits(const Frame& frame, const Segment& segment,
   // Terms never go down: an older term behind a newer one is what an unsynced cut left behind.
   if (frame.term < segment.last_term) return false;
   if (BelowMark(at) && frame.term != found_.terms.TermAt(at.index)) return false;
-  return frame.batch || (KnownKind(frame.kind) && frame.index == at.index);
+  return frame.batch || (IsEntryKind(frame.kind) && frame.index == at.index);
 }
 
-void LogRecovery::NoteConfiguration(const Frame& frame, const SegmentPoint& at) {
-  if (frame.batch || frame.kind != static_cast<uint8_t>(EntryKind::kConfiguration)) return;
-  found_.configurations.push_back({at.index, std::string(frame.payload())});
+// Below the mark the rows have it already.
+void LogRecovery::NoteEntry(const Frame& frame, const SegmentPoint& at) {
+  if (BelowMark(at)) return;
+  found_.terms.Append(frame.term, at.index, at.offset);
+  if (frame.batch) return;
+  if (frame.kind == static_cast<uint8_t>(EntryKind::kConfiguration)) {
+    found_.configurations.push_back({at.index, std::string(frame.payload())});
+  } else if (frame.kind == static_cast<uint8_t>(EntryKind::kSetLogStart)) {
+    const std::optional<Offset> start = DecodeLogStart(frame.payload());
+    if (start) found_.pending_starts.push_back({at.index, *start});
+  }
 }
 
 absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
@@ -177,9 +164,7 @@ absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
       break;
     }
     segment.index->Note(at, index_interval_bytes_);
-    // Below the mark the rows are there already.
-    if (!BelowMark(at)) found_.terms.Append(frame.term, at.index, at.offset);
-    if (!BelowMark(at)) NoteConfiguration(frame, at);
+    NoteEntry(frame, at);
     segment.last_term = frame.term;
     segment.rolled = !frame.batch && frame.kind == static_cast<uint8_t>(EntryKind::kRoll);
     at = at.After(frame);
@@ -203,7 +188,8 @@ absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& can
     // The rows do not reach up to here; the term before the log start is in the first header.
     found_.terms.Append(candidate.header->term_before, before, candidate.header->base_offset);
   }
-  ASSIGN_OR_RETURN(std::optional<SegmentFooter> footer, ReadFooter(candidate));
+  ASSIGN_OR_RETURN(std::shared_ptr<File> file, candidate.file->Get());
+  ASSIGN_OR_RETURN(std::optional<SegmentFooter> footer, ReadFooter(*file, candidate.size));
   // The term rows reach up to the mark: a sealed segment above it is read like any other. So is the
   // mark's own, for nothing behind it says that it was rolled.
   const bool terms_known = mark_ && footer && footer->last_index < mark_->point.at.index &&
@@ -290,6 +276,8 @@ absl::StatusOr<RecoveredLog> LogRecovery::Run() {
   found_.terms.TruncateFrom(mark_ ? mark_->point.at.index : LogIndex(0));
   ASSIGN_OR_RETURN(found_.configurations, rows_.LoadConfigurations());
   TruncateRows(found_.configurations, mark_ ? mark_->point.at.index : LogIndex(0));
+  ASSIGN_OR_RETURN(found_.pending_starts, rows_.LoadPendingStarts());
+  TruncateRows(found_.pending_starts, mark_ ? mark_->point.at.index : LogIndex(0));
   ASSIGN_OR_RETURN(std::vector<Candidate> candidates, ListCandidates());
   std::vector<Candidate> cut;
   RETURN_IF_ERROR(TakeSegments(std::move(candidates), cut));

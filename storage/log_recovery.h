@@ -30,6 +30,7 @@ struct RecoveredLog {
   TermRows terms;
   ConfigurationRows configurations;
   std::optional<Offset> start;      // The persisted log start.
+  LogStartRows pending_starts;      // Of entries that may not be committed.
   std::optional<DurableMark> mark;  // What the key-value store has.
   LogPoint end;                     // Everything before it is durable now. Unset without segments.
 };
@@ -57,7 +58,6 @@ class LogRecovery {
 
   absl::StatusOr<std::vector<Candidate>> ListCandidates();
   absl::Status ReadHeader(Candidate& candidate);
-  absl::StatusOr<std::optional<SegmentFooter>> ReadFooter(Candidate& candidate);
   // Takes the segments in order up to the first that does not follow; the rest goes to `cut`.
   absl::Status TakeSegments(std::vector<Candidate> candidates, std::vector<Candidate>& cut);
   // False: it does not continue what was taken before.
@@ -68,7 +68,7 @@ class LogRecovery {
   absl::Status TakeSealed(Segment& segment, const SegmentFooter& footer);
   absl::Status ScanSegment(Candidate& candidate, Segment& segment);
   absl::StatusOr<SegmentPoint> ScanStart(const Candidate& candidate, Segment& segment);
-  void NoteConfiguration(const Frame& frame, const SegmentPoint& at);
+  void NoteEntry(const Frame& frame, const SegmentPoint& at);
   bool FrameFits(const Frame& frame, const Segment& segment, const SegmentPoint& at) const;
   // Removes what was cut and makes durable what was kept.
   absl::Status Settle(const std::vector<Candidate>& cut);

@@ -17,11 +17,13 @@ constexpr char kMark = 'm';
 constexpr char kTerms = 't';
 constexpr char kConfigurations = 'c';
 constexpr char kStart = 'o';
+constexpr char kPendingStarts = 'p';
 constexpr char kUnsealed = 'a';
 constexpr char kSealed = 'i';
 constexpr size_t kMarkBytes = 1 + 8 + kPointBytes + 4 + 8;
 constexpr size_t kTermRowBytes = 4 + 8 + 8;
 constexpr size_t kConfigurationBytes = 8 + 4;  // Before the payload.
+constexpr size_t kStartRowBytes = 8 + 8;
 constexpr size_t kRowsInPiece = 1024;
 constexpr size_t kPiecesMax = 1 << 22;
 
@@ -128,6 +130,24 @@ absl::StatusOr<std::optional<Offset>> LogRows::LoadStart() {
   return std::optional<Offset>(Offset(LoadBigEndian<int64_t>(value->data() + 1)));
 }
 
+absl::StatusOr<LogStartRows> LogRows::LoadPendingStarts() {
+  ASSIGN_OR_RETURN(std::optional<std::string> value,
+                   kv_.Get(KvFamily::kPartition, GroupKey(kPendingStarts, group_)));
+  LogStartRows rows;
+  if (!value) return rows;
+  if (value->size() % kStartRowBytes != 1 || (*value)[0] != kFormat) {
+    return UnknownFormat("the pending starts", group_);
+  }
+  for (size_t at = 1; at < value->size(); at += kStartRowBytes) {
+    const LogIndex index(LoadBigEndian<int64_t>(value->data() + at));
+    if (!rows.empty() && index <= rows.back().index) {
+      return OutOfOrder("the pending starts", group_);
+    }
+    rows.push_back({index, Offset(LoadBigEndian<int64_t>(value->data() + at + 8))});
+  }
+  return rows;
+}
+
 absl::Status LogRows::SaveStart(Offset start) {
   KvBatch batch;
   StageStart(start, batch);
@@ -210,11 +230,15 @@ void LogRows::StageConfigurations(const ConfigurationRows& rows, LogIndex end,
     StoreBigEndian<uint32_t>(value.data() + start + 8, static_cast<uint32_t>(row.payload.size()));
     value += row.payload;
   }
-  // Most logs never have any.
+  PutUnlessBare(kConfigurations, std::move(value), batch);
+}
+
+// Most logs never have any of these.
+void LogRows::PutUnlessBare(char prefix, std::string value, KvBatch& batch) const {
   if (value.size() > 1) {
-    batch.Put(KvFamily::kPartition, GroupKey(kConfigurations, group_), std::move(value));
+    batch.Put(KvFamily::kPartition, GroupKey(prefix, group_), std::move(value));
   } else {
-    batch.Delete(KvFamily::kPartition, GroupKey(kConfigurations, group_));
+    batch.Delete(KvFamily::kPartition, GroupKey(prefix, group_));
   }
 }
 
@@ -222,6 +246,18 @@ void LogRows::StageStart(Offset start, KvBatch& batch) const {
   std::string value(9, kFormat);
   StoreBigEndian<int64_t>(value.data() + 1, start.value());
   batch.Put(KvFamily::kPartition, GroupKey(kStart, group_), std::move(value));
+}
+
+void LogRows::StagePendingStarts(const LogStartRows& rows, LogIndex end, KvBatch& batch) const {
+  std::string value(1, kFormat);
+  for (const LogStartRow& row : rows) {
+    if (row.index >= end) break;
+    const size_t at = value.size();
+    value.resize(at + kStartRowBytes);
+    StoreBigEndian<int64_t>(value.data() + at, row.index.value());
+    StoreBigEndian<int64_t>(value.data() + at + 8, row.start.value());
+  }
+  PutUnlessBare(kPendingStarts, std::move(value), batch);
 }
 
 void LogRows::StagePiece(LogIndex base, uint32_t number, std::string rows, KvBatch& batch) const {
@@ -250,7 +286,7 @@ absl::Status LogRows::RemoveAll() {
                     GroupKey(kSealed, GroupId(group_.value() + 1)));
   RETURN_IF_ERROR(kv_.Write(index, /*sync=*/false));
   KvBatch rows;
-  for (char prefix : {kMark, kTerms, kConfigurations, kStart}) {
+  for (char prefix : {kMark, kTerms, kConfigurations, kStart, kPendingStarts}) {
     rows.Delete(KvFamily::kPartition, GroupKey(prefix, group_));
   }
   rows.DeleteRange(KvFamily::kPartition, GroupKey(kUnsealed, group_),

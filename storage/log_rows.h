@@ -5,6 +5,7 @@
 //   t<group>                 the term rows up to the mark
 //   c<group>                 the configurations up to the mark
 //   o<group>                 the log start
+//   p<group>                 log starts up to the mark that were not committed yet
 //   a<group><base><number>   index rows of a segment that has no footer yet, up to the mark
 // kIndex (not journaled):
 //   i<group><base><number>   index rows of a sealed segment
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,6 +51,17 @@ struct DurableMark {
   int64_t segment_created_ms = 0;  // Wall time of its first entry; 0: it has none.
 };
 
+// A kSetLogStart entry that has not taken effect yet.
+struct LogStartRow {
+  LogIndex index;
+  Offset start;
+
+  friend bool operator==(const LogStartRow&, const LogStartRow&) = default;
+};
+
+// By index, ascending.
+using LogStartRows = std::vector<LogStartRow>;
+
 class LogRows {
  public:
   LogRows(KvStore& kv, GroupId group) : kv_(kv), group_(group) {}
@@ -58,6 +71,7 @@ class LogRows {
   absl::StatusOr<TermRows> LoadTerms();
   absl::StatusOr<ConfigurationRows> LoadConfigurations();
   absl::StatusOr<std::optional<Offset>> LoadStart();
+  absl::StatusOr<LogStartRows> LoadPendingStarts();
   // Durably.
   absl::Status SaveStart(Offset start);
   // Appends the a-rows of the segment to `index`. How many there are; 0 when they are not as they
@@ -74,6 +88,8 @@ class LogRows {
   // Likewise, of entries at or above `end`.
   void StageConfigurations(const ConfigurationRows& rows, LogIndex end, KvBatch& batch) const;
   void StageStart(Offset start, KvBatch& batch) const;
+  // Likewise, of entries at or above `end`.
+  void StagePendingStarts(const LogStartRows& rows, LogIndex end, KvBatch& batch) const;
   void StagePiece(LogIndex base, uint32_t number, std::string rows, KvBatch& batch) const;
   void StageDropUnsealed(LogIndex base, KvBatch& batch) const;
   // Of that segment and every later one.
@@ -86,6 +102,7 @@ class LogRows {
  private:
   absl::StatusOr<uint32_t> LoadPieces(char prefix, KvFamily family, LogIndex base,
                                       SegmentIndex& index);
+  void PutUnlessBare(char prefix, std::string value, KvBatch& batch) const;
 
   KvStore& kv_;
   const GroupId group_;

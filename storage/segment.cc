@@ -66,6 +66,17 @@ absl::Status SegmentFile::Truncate(int64_t size) {
   return file->Truncate(size);
 }
 
+SegmentFooter FooterOf(const Segment& segment) {
+  SegmentFooter footer;
+  footer.last_index = segment.end.index - 1;
+  footer.last_term = segment.last_term;
+  footer.next_offset = segment.end.offset;
+  footer.checksum = segment.end.checksum;
+  footer.max_timestamp_ms = segment.end.max_timestamp_ms;
+  footer.max_timestamp_offset = segment.end.max_timestamp_offset;
+  return footer;
+}
+
 std::string SegmentFileName(const SegmentHeader& header, bool taken) {
   if (!taken) return absl::StrFormat("%020d.log", header.base_offset.value());
   return absl::StrFormat("%020d.%020d.log", header.base_offset.value(), header.base_index.value());

@@ -70,6 +70,9 @@ struct Segment {
   }
 };
 
+// Of a segment that has ended.
+SegmentFooter FooterOf(const Segment& segment);
+
 // `<base offset, 20 digits>.log`, or with `.<base index>` before the dot where that name is taken.
 std::string SegmentFileName(const SegmentHeader& header, bool taken);
 // The base offset and, where it is in the name, the base index (else 0): they sort as the segments

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "common/log_start.h"
 #include "common/logging.h"
 #include "common/record_batch.h"
 #include "common/status.h"
@@ -40,6 +41,7 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(const LogEnv& env, const LogIdent
                                                std::string dir, const LogOptions& options,
                                                LogObserver& observer) {
   RETURN_IF_ERROR(PrepareFolder(env.fs, dir, identity));
+  RETURN_IF_ERROR(CarryOutInstall(env.fs, env.kv, identity.group, dir));
   LogRecovery recovery(env.fs, env.kv, identity.group, dir, options.index_interval_bytes);
   ASSIGN_OR_RETURN(RecoveredLog found, recovery.Run());
   auto log = std::make_unique<SegmentedLog>(env, identity, std::move(dir), options, observer);
@@ -68,6 +70,7 @@ SegmentedLog::SegmentedLog(const LogEnv& env, const LogIdentity& identity, std::
 void SegmentedLog::Adopt(RecoveredLog found) {
   terms_ = std::make_shared<TermRows>(std::move(found.terms));
   configurations_ = std::move(found.configurations);
+  pending_starts_ = std::move(found.pending_starts);
   segments_ = std::move(found.segments);
   if (found.mark) mark_ = found.mark->point;
   if (segments_.empty()) {
@@ -165,6 +168,9 @@ absl::Status SegmentedLog::CheckEntry(const LogEntry& entry) const {
       wrong = "its leader epoch is not its term";
     }
   }
+  if (entry.kind == EntryKind::kSetLogStart && !DecodeLogStart(entry.bytes.view())) {
+    wrong = "it has no log start";
+  }
   if (wrong == nullptr) return absl::OkStatus();
   return MakeError(Errc::kStorage, absl::StatusCode::kInternal,
                    absl::StrCat(dir_, ": entry ", entry.index.value(), " refused: ", wrong));
@@ -184,6 +190,8 @@ absl::Status SegmentedLog::Append(const LogEntry& entry) {
   }
   if (entry.kind == EntryKind::kConfiguration) {
     configurations_.push_back({entry.index, std::string(entry.bytes.view())});
+  } else if (entry.kind == EntryKind::kSetLogStart) {
+    pending_starts_.push_back({entry.index, *DecodeLogStart(entry.bytes.view())});
   }
   unwritten_.push_back(appended_);
   QueueAppend(segment.file, appended_.at.position, bytes);
@@ -236,7 +244,7 @@ void SegmentedLog::QueueAppend(const std::shared_ptr<SegmentFile>& file, int64_t
 }
 
 bool SegmentedLog::MayWriteInline() const {
-  if (ModeF() || !disk_full_.ok() || (flight_ && flight_->writes)) return false;
+  if (ModeF() || installing_ || !disk_full_.ok() || (flight_ && flight_->writes)) return false;
   if (ops_.empty()) return true;
   const WriteOp& op = ops_.front();
   return ops_.size() == 1 && op.kind == WriteOp::Kind::kAppend && op.file->GetIfOpen() != nullptr &&
@@ -315,6 +323,7 @@ absl::Status SegmentedLog::Truncate(LogIndex from) {
   terms->TruncateFrom(from);
   terms_ = std::move(terms);
   TruncateRows(configurations_, from);
+  TruncateRows(pending_starts_, from);
   std::vector<WriteOp> removals;
   while (active().header.base_index > end.segment_base) {
     WriteOp op;
@@ -357,6 +366,7 @@ void SegmentedLog::StageLoweredMark(const LogPoint& end) {
   rows_.StagePiece(end.segment_base, 0, segment.index->Encode(1, segment.index_rows), op.rows);
   rows_.StageTerms(*terms_, end.at.index, op.rows);
   rows_.StageConfigurations(configurations_, end.at.index, op.rows);
+  rows_.StagePendingStarts(pending_starts_, end.at.index, op.rows);
   rows_.StageMark({end, segment.index_pieces, segment.created_ms}, op.rows);
   mark_ = end;
   ops_.push_back(std::move(op));

@@ -33,6 +33,7 @@ class SegmentedLog final : public Log {
   void Adopt(RecoveredLog found);
 
   const LogIdentity& identity() const override { return identity_; }
+  const std::string& dir() const override { return dir_; }
   LogIndex first_index() const override { return segments_.front()->header.base_index; }
   LogIndex last_index() const override { return appended_.at.index - 1; }
   Offset next_offset() const override { return appended_.at.offset; }
@@ -49,7 +50,7 @@ class SegmentedLog final : public Log {
   uint64_t Write(LogWrite write) override;
   void OnCommitted(LogIndex index) override;
   bool ShouldRoll(size_t entry_bytes) const override;
-  void SetStartOffset(Offset offset) override;
+  void DropBefore(LogIndex index) override;
   void SetOptions(const LogOptions& options) override;
   void Flush() override;
   void Read(Offset from, Offset end, size_t bytes_max, ReadDone done) override;
@@ -57,6 +58,9 @@ class SegmentedLog final : public Log {
   void FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) override;
   void FindMaxTimestampBatch(Offset end, BatchDone done) override;
   int64_t EstimateBytes(Offset from, Offset end) const override;
+  Manifest MakeManifest() const override;
+  void ReadSegment(LogIndex base, int64_t position, size_t bytes_max, BytesDone done) override;
+  void Install(std::unique_ptr<SegmentInstall> install, InstallDone done) override;
   void Close(absl::AnyInvocable<void() &&> done) override;
 
  private:
@@ -104,8 +108,18 @@ class SegmentedLog final : public Log {
   void ArmFlushTimer();
   void SealCommitted();
   void QueueSeal(Segment& segment);
+  void ApplyStarts();
+  void MoveStart(Offset start);
+  void DropSegments(size_t count);
   void MaybeFinishClose();
   void FlightEnded();
+
+  // segmented_log_install.cc.
+  void MaybeStartInstall();
+  absl::StatusOr<RecoveredLog> CarryOut(int32_t index_interval_bytes) const;
+  void FinishInstall(bool changed, absl::StatusOr<RecoveredLog> found, InstallDone done);
+  static absl::StatusOr<Bytes> ReadPiece(SegmentFile& segment, int64_t position, size_t count);
+  void TakeInstalled(RecoveredLog found);
 
   // segmented_log_reads.cc.
   SegmentView ViewOf(const Segment& segment) const;
@@ -129,6 +143,7 @@ class SegmentedLog final : public Log {
   std::vector<SegmentPtr> segments_;  // Never empty after Adopt.
   std::shared_ptr<const TermRows> terms_ = std::make_shared<TermRows>();
   ConfigurationRows configurations_;
+  LogStartRows pending_starts_;
   Offset start_offset_;
   LogIndex committed_;
 
@@ -161,6 +176,10 @@ class SegmentedLog final : public Log {
   uint64_t truncations_ = 0;
   absl::AnyInvocable<void() &&> closed_;
   bool closing_ = false;
+  // An install that waits for the running job to end; no job starts until it is done.
+  std::unique_ptr<SegmentInstall> install_;
+  InstallDone install_done_;
+  bool installing_ = false;
 
   std::deque<LogPoint> cursors_;  // Where the last reads stopped; the next ones begin there.
   std::deque<LogIndex> loaded_;   // Sealed segments whose index is in memory, oldest first.

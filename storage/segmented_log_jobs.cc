@@ -19,7 +19,7 @@ void SegmentedLog::MoveWritten(const LogPoint& end, uint64_t seq) {
 }
 
 void SegmentedLog::MaybeStartJob() {
-  if (flight_ || !failed_.ok() || retry_timer_ != kNoTimer) return;
+  if (flight_ || installing_ || !failed_.ok() || retry_timer_ != kNoTimer) return;
   const bool writes = !ops_.empty() || written_seq_ < appended_seq_;
   const bool sync = sync_wanted_ || (ModeF() && (writes || durable_seq_ < written_seq_));
   if (writes || sync) StartJob(sync);
@@ -75,6 +75,7 @@ void SegmentedLog::StageMark(WriteJob& job, Flight& flight) {
   }
   rows_.StageTerms(*terms_, flight.end.at.index, job.mark);
   rows_.StageConfigurations(configurations_, flight.end.at.index, job.mark);
+  rows_.StagePendingStarts(pending_starts_, flight.end.at.index, job.mark);
 }
 
 void SegmentedLog::ApplyMark(Flight& flight) {
@@ -89,6 +90,7 @@ void SegmentedLog::ApplyMark(Flight& flight) {
 
 void SegmentedLog::FinishJob(std::unique_ptr<WriteJob> job, const absl::Status& status) {
   const Flight flight = *std::exchange(flight_, std::nullopt);
+  MaybeStartInstall();
   if (!failed_.ok()) return;
   if (!status.ok() && !IsDiskFull(status)) return Fail(status);
   for (std::shared_ptr<SegmentFile>& file : job->dirty) {
@@ -175,7 +177,9 @@ void SegmentedLog::OnCommitted(LogIndex index) {
   committed_ = std::max(committed_, index);
   // Not before the disk has it: a loss of power would leave neither the old one nor the new one.
   DropReplacedRows(configurations_, std::min(committed_, durable_index()));
-  if (failed_.ok()) SealCommitted();
+  if (!failed_.ok()) return;
+  SealCommitted();
+  ApplyStarts();
 }
 
 void SegmentedLog::SealCommitted() {
@@ -193,14 +197,7 @@ void SegmentedLog::SealCommitted() {
 }
 
 void SegmentedLog::QueueSeal(Segment& segment) {
-  SegmentFooter footer;
-  footer.last_index = segment.end.index - 1;
-  footer.last_term = segment.last_term;
-  footer.next_offset = segment.end.offset;
-  footer.checksum = segment.end.checksum;
-  footer.max_timestamp_ms = segment.end.max_timestamp_ms;
-  footer.max_timestamp_offset = segment.end.max_timestamp_offset;
-  QueueAppend(segment.file, segment.end.position, EncodeFooter(footer));
+  QueueAppend(segment.file, segment.end.position, EncodeFooter(FooterOf(segment)));
   segment.sealed = true;
   // What was reserved behind it goes back.
   WriteOp trim;
@@ -213,33 +210,66 @@ void SegmentedLog::QueueSeal(Segment& segment) {
   TrimIndexes();
 }
 
-void SegmentedLog::SetStartOffset(Offset offset) {
-  if (!failed_.ok() || offset <= start_offset_) return;
-  start_offset_ = offset;
-  WriteOp start;
-  start.kind = WriteOp::Kind::kRows;
-  rows_.StageStart(offset, start.rows);
-  ops_.push_back(std::move(start));
+// D14: what is committed is the same everywhere, so every replica drops the same records.
+void SegmentedLog::ApplyStarts() {
+  Offset start = start_offset_;
+  while (!pending_starts_.empty() && pending_starts_.front().index <= committed_) {
+    start = std::max(start, pending_starts_.front().start);
+    pending_starts_.erase(pending_starts_.begin());
+  }
+  MoveStart(std::min(start, appended_.at.offset));
+}
+
+void SegmentedLog::MoveStart(Offset start) {
+  if (start <= start_offset_) return;
+  start_offset_ = start;
+  WriteOp row;
+  row.kind = WriteOp::Kind::kRows;
+  rows_.StageStart(start, row.rows);
+  ops_.push_back(std::move(row));
   size_t drop = 0;
   while (drop + 1 < segments_.size() && segments_[drop]->sealed &&
-         segments_[drop]->end.offset <= offset) {
+         segments_[drop]->end.offset <= start) {
+    ++drop;
+  }
+  DropSegments(drop);
+  MaybeStartJob();
+}
+
+void SegmentedLog::DropBefore(LogIndex index) {
+  if (!failed_.ok()) return;
+  size_t drop = 0;
+  while (drop + 1 < segments_.size() && segments_[drop]->sealed &&
+         segments_[drop]->end.index <= index) {
+    ++drop;
+  }
+  if (drop == 0) return;
+  // Says that the first segments are gone on purpose.
+  start_offset_ = std::max(start_offset_, segments_[drop]->header.base_offset);
+  WriteOp row;
+  row.kind = WriteOp::Kind::kRows;
+  rows_.StageStart(start_offset_, row.rows);
+  ops_.push_back(std::move(row));
+  DropSegments(drop);
+  MaybeStartJob();
+}
+
+void SegmentedLog::DropSegments(size_t count) {
+  if (count == 0) return;
+  for (size_t i = 0; i < count; ++i) {
     WriteOp removal;
     removal.kind = WriteOp::Kind::kRemove;
-    removal.file = segments_[drop]->file;
+    removal.file = segments_[i]->file;
     ops_.push_back(std::move(removal));
     WriteOp index;
     index.kind = WriteOp::Kind::kRows;
-    rows_.StageDropSealed(segments_[drop]->header.base_index, index.rows);
+    rows_.StageDropSealed(segments_[i]->header.base_index, index.rows);
     ops_.push_back(std::move(index));
-    ++drop;
   }
-  if (drop > 0) {
-    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(drop));
-    auto terms = std::make_shared<TermRows>(*terms_);
-    terms->DropBefore(first_index());
-    terms_ = std::move(terms);
-  }
-  MaybeStartJob();
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
+  auto terms = std::make_shared<TermRows>(*terms_);
+  terms->DropBefore(first_index());
+  terms_ = std::move(terms);
 }
 
 void SegmentedLog::Close(absl::AnyInvocable<void() &&> done) {

@@ -3,9 +3,9 @@
 #include <utility>
 #include <variant>
 
-#include "broker/wire/byte_codec.h"
 #include "broker/wire/frame_codec.h"
 #include "broker/wire/stream_codec.h"
+#include "common/byte_codec.h"
 #include "common/status.h"
 #include "raft/messages.h"
 
@@ -58,6 +58,8 @@ void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.
   io(message.commit);
   io(message.leader_last);
   io(message.to);
+  io(message.leader_first);
+  io(message.round);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
@@ -71,6 +73,7 @@ void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
   io(message.hint_index);
   io(message.hint_term);
   io(message.from);
+  io(message.round);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::TimeoutNow>& message) {

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "broker/wire/byte_codec.h"
 #include "broker/wire/frame_codec.h"
+#include "common/byte_codec.h"
 #include "common/crc32c.h"
 #include "common/endian.h"
 #include "common/status.h"

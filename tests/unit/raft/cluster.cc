@@ -28,16 +28,6 @@ void Cluster::Start(NodeId id) {
   Node& node = nodes_.at(id);
   NodeImage& image = images_.at(id);
   image.durable = image.handed = image.written;  // Recovery flushes what it keeps.
-  InitialState state;
-  state.hard_state = node.hard_state;
-  state.configurations.push_back({LogIndex(0), *options_.configuration});
-  for (const LogEntry& entry : image.written) {
-    state.terms.Append(entry.term, entry.index, Offset(0));
-    state.last_index = entry.index;
-    if (entry.kind == EntryKind::kConfiguration) {
-      state.configurations.push_back({entry.index, *Configuration::Decode(entry.bytes.view())});
-    }
-  }
   CoreOptions core;
   core.group = GroupId(7);
   core.self = id;
@@ -46,8 +36,49 @@ void Cluster::Start(NodeId id) {
   core.in_doubt = image.in_doubt;
   if (options_.adjust) options_.adjust(core);
   image.commit = LogIndex(0);
-  node.core = std::make_unique<Core>(core, std::move(state), *node.random, now_);
+  node.core = std::make_unique<Core>(core, StateOf(id), *node.random, now_);
   Drain(id);
+}
+
+InitialState Cluster::StateOf(NodeId id) const {
+  InitialState state;
+  state.hard_state = nodes_.at(id).hard_state;
+  state.first_index = nodes_.at(id).first_index;
+  state.configurations.push_back({LogIndex(0), *options_.configuration});
+  for (const LogEntry& entry : images_.at(id).written) {
+    state.terms.Append(entry.term, entry.index, Offset(0));
+    state.last_index = entry.index;
+    if (entry.kind == EntryKind::kConfiguration) {
+      state.configurations.push_back({entry.index, *Configuration::Decode(entry.bytes.view())});
+    }
+  }
+  state.terms.DropBefore(state.first_index);
+  return state;
+}
+
+void Cluster::DropPrefix(NodeId id, LogIndex first) {
+  Do(id, [this, id, first](Core& core) {
+    // What lies below must be on the disk: there is no other place to have it from.
+    core.DropPrefix(std::min(first, core.durable_index() + 1));
+    nodes_.at(id).first_index = core.first_index();
+  });
+}
+
+void Cluster::CopyLog(NodeId to, NodeId from) {
+  if (!alive(to) || !alive(from) || cut_.contains(std::minmax(to, from))) return;
+  const Core& source = core(from);
+  const LogIndex least = source.first_index() - 1;
+  const int64_t span = std::min(source.commit_index(), source.written_index()) - least;
+  if (span < 0) return;
+  const LogIndex end = least + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(span) + 1));
+  if (!core(to).NeedsInstall(end, source.terms().TermAt(end))) return;
+  NodeImage& image = images_.at(to);
+  const std::vector<LogEntry>& all = images_.at(from).handed;
+  image.handed.assign(all.begin(), all.begin() + end.value());
+  image.written = image.durable = image.handed;
+  nodes_.at(to).writes.clear();
+  nodes_.at(to).first_index = source.first_index();
+  Do(to, [this, to](Core& core) { core.Install(StateOf(to), now_); });
 }
 
 void Cluster::At(Duration delay, std::function<void()> action) {
@@ -143,6 +174,9 @@ void Cluster::Drain(NodeId id) {
     }
     if (!node.hold && (ready.hard_state || ready.has_log_write())) Schedule(id);
     for (Outgoing& outgoing : ready.messages) Post(id, std::move(outgoing));
+    if (ready.copy_from && copy_delay) {
+      At(copy_delay(id), [this, id, from = *ready.copy_from] { CopyLog(id, from); });
+    }
     for (const ReadRequest& read : ready.reads) {
       std::vector<LogEntry> entries;
       size_t bytes = 0;

@@ -52,6 +52,10 @@ class Cluster {
   // Campaigns and runs until `node` leads with its no-op committed.
   void Elect(NodeId node);
   absl::StatusOr<LogIndex> Propose(NodeId node, const std::string& payload);
+  // The log of `node` now begins at `first`, or where its commit lets it.
+  void DropPrefix(NodeId node, LogIndex first);
+  // What a core asks for by Ready::copy_from: up to some committed entry, as far as that is news.
+  void CopyLog(NodeId to, NodeId from);
   // After any direct call on a core.
   void Drain(NodeId node);
   template <class Action>
@@ -90,6 +94,7 @@ class Cluster {
   std::function<bool(const Envelope&)> filter;
   std::function<Duration(const Envelope&)> message_delay;
   std::function<Duration(NodeId)> disk_delay;
+  std::function<Duration(NodeId)> copy_delay;  // Without it nothing is copied by itself.
 
   // --- What is ---
 
@@ -128,10 +133,12 @@ class Cluster {
     std::deque<LogWrite> writes;
     bool hold = false;
     MonoTime disk_free_at;
+    LogIndex first_index{1};
     std::vector<RoleChange> role_changes;
   };
 
   void Start(NodeId id);
+  InitialState StateOf(NodeId id) const;
   void Post(NodeId from, Outgoing outgoing);
   void Check(NodeId id, const Outgoing& outgoing);
   static void Apply(const LogWrite& write, std::vector<LogEntry>& log);

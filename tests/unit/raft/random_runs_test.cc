@@ -26,11 +26,13 @@ class Storm {
     disk_max_us_ = 100 + Draw(2) * Draw(80000);
     crashes_ = Draw(3) > 0;
     cuts_ = Draw(3) > 0;
+    drops_ = Draw(2) > 0;
     stage_ = stage;
     cluster_.message_delay = [this](const Envelope&) {
       // Now and then a message sits in a buffer for long, and outlives its sender.
       return Micros(!healed_ && Draw(50) == 0 ? Draw(1500000) : Draw(delay_max_us_));
     };
+    cluster_.copy_delay = [this](NodeId) { return Micros(Draw(healed_ ? 5000 : 400000)); };
     cluster_.disk_delay = [this](NodeId) {
       return Micros(!healed_ && Draw(100) == 0 ? Draw(400000) : Draw(disk_max_us_));
     };
@@ -99,6 +101,13 @@ class Storm {
       }
       if (Draw(10) == 0) {
         cluster_.Do(node, [this](Core& core) { core.TrimTail(Draw(100)); });
+      }
+      if (drops_ && Draw(10) == 0) {
+        const NodeId dropping = Draw(2) == 0 ? node : Anyone();
+        if (cluster_.alive(dropping)) {
+          const LogIndex commit = cluster_.core(dropping).commit_index();
+          cluster_.DropPrefix(dropping, commit - static_cast<int64_t>(Draw(20)));
+        }
       }
       if (!healed_ && Draw(60) == 0) {
         cluster_.Do(node, [this](Core& core) { (void)core.Transfer(kNoNode, cluster_.now()); });
@@ -205,6 +214,7 @@ class Storm {
   uint64_t disk_max_us_ = 0;
   bool crashes_ = false;
   bool cuts_ = false;
+  bool drops_ = false;
   Stage stage_ = Stage::kDurable;
   bool healed_ = false;
   bool writing_ = true;

@@ -502,7 +502,7 @@ TEST_F(ReplicationTest, Pitfall27AFollowerBelowTheLogStartIsLeftAloneNotAskedFor
   cluster().AnnounceRestarted(kC);
   cluster().RunFor(Millis(5000));
   EXPECT_EQ(core(kA).progress().at(kC).state, PeerState::kTooFarBehind);
-  EXPECT_LT(Sent<Append>(kA, kC).size(), 5u);
+  EXPECT_LE(Sent<Append>(kA, kC).size(), 7u) << "once a second";
 }
 
 TEST_F(ReplicationTest, Pitfall27AFollowerJustAboveTheLogStartIsServed) {

@@ -1,3 +1,4 @@
+#include "common/log_start.h"
 #include "storage/frame.h"
 #include "tests/unit/storage/log_fixture.h"
 
@@ -20,6 +21,11 @@ class LogRollTest : public LogFixture {
   void Commit() {
     log_->OnCommitted(log_->last_index());
     Settle();
+  }
+  void StartAt(Offset start) {
+    Write({Private(EntryKind::kSetLogStart, EncodeLogStart(start))});
+    Settle();
+    Commit();
   }
 };
 
@@ -151,7 +157,7 @@ TEST_F(LogRollTest, WholeSealedSegmentsBelowTheLogStartAreDeleted) {
   term_ = Term(2);
   Append("c", 3);
   Commit();
-  log_->SetStartOffset(Offset(4));
+  StartAt(Offset(4));
   Settle();
   EXPECT_EQ(SegmentPaths().size(), 2u);
   EXPECT_EQ(log_->start_offset(), Offset(4));
@@ -174,7 +180,7 @@ TEST_F(LogRollTest, ALogWhoseSegmentsAllLieAboveTheMarkKnowsTheTermBeforeItsStar
   AppendRoll();
   Append("b");
   Commit();
-  log_->SetStartOffset(Offset(1));
+  StartAt(Offset(1));
   Settle();
   Crash();
   kv_.Wipe();

@@ -62,7 +62,7 @@ std::vector<GroupMessage> OfEveryKind() {
       {GroupId(3), raft::VoteReply{Term(7), true, false, true, Incarnation(8)}},
       {GroupId(4), raft::VoteReply{Term(7), false, true}},
       {GroupId(5), raft::AppendReply{Term(1), 2, true, LogIndex(3), LogIndex(4), LogIndex(5),
-                                     LogIndex(6), LogIndex(7), Term(8), Incarnation(9)}},
+                                     LogIndex(6), LogIndex(7), Term(8), Incarnation(9), 10}},
       {GroupId(6), raft::TimeoutNow{Term(9)}},
   };
 }
@@ -79,7 +79,8 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             // Group, kind of message.
             "0102030405060708"
             "03"
-            // Term, session, previous index and term, commit, the leader's last index, to whom.
+            // Term, session, previous index and term, commit, the leader's last index, to whom,
+            // the leader's first index, round.
             "00000005"
             "00000006"
             "0000000000000007"
@@ -87,6 +88,8 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "0000000000000003"
             "000000000000000c"
             "000000000000000d"
+            "000000000000000e"
+            "000000000000000f"
             // Entries: index, term, kind, size.
             "00000003"
             "0000000000000008"

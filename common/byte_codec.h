@@ -51,16 +51,16 @@ class ByteReader {
     rest_.remove_prefix(sizeof(T));
     return value;
   }
-  std::string_view GetText() {
-    const size_t size = Get<uint16_t>();
+  std::string_view GetText() { return GetBytes(Get<uint16_t>()); }
+  std::string_view GetBytes(size_t size) {
     if (rest_.size() < size) {
       ok_ = false;
       rest_ = {};
       return {};
     }
-    const std::string_view text = rest_.substr(0, size);
+    const std::string_view bytes = rest_.substr(0, size);
     rest_.remove_prefix(size);
-    return text;
+    return bytes;
   }
 
   bool ok() const { return ok_; }
