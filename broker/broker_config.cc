@@ -258,6 +258,8 @@ absl::Status Loader::LoadTopics() {
   config_.auto_leader_rebalance = settings_.Bool("auto.leader.rebalance.enable");
   config_.leader_settle = MillisOf("garam.leader.settle.ms");
   config_.replica_lag_time_max = MillisOf("replica.lag.time.max.ms");
+  config_.copy_bytes_per_second = *settings_.Int("garam.copy.bytes.per.second");
+  config_.metadata_segment_bytes = *settings_.Int("garam.metadata.segment.bytes");
   for (const TopicOption& topic : TopicOptions()) {
     const ConfigSetting* setting = settings_.Find(topic.broker_key);
     if (setting == nullptr || ConfigTrim(setting->value).empty()) continue;

@@ -67,6 +67,8 @@ struct BrokerConfig {
   bool auto_leader_rebalance = true;
   Duration leader_settle = Millis(5000);  // In sync for so long before it leads again.
   Duration replica_lag_time_max = Millis(30000);
+  int64_t copy_bytes_per_second = 100'000'000;  // Of segments, from others (D15), a shard. 0: any.
+  int64_t metadata_segment_bytes = 4 << 20;     // Group 0's log is kept as a snapshot beyond these.
 
   // Requests and connections.
   int64_t socket_request_max_bytes = 104857600;

@@ -18,6 +18,8 @@ constexpr Duration kTellAgain = Millis(500);
 constexpr Duration kRegisterTimeout = Millis(2000);
 constexpr Duration kHandOverPoll = Millis(5);
 constexpr Duration kBalanceEvery = Millis(1000);
+// Group 0 grows by size only.
+constexpr int64_t kMetadataSegmentMs = int64_t{1} << 60;
 
 // Clients learn by their next request that the leader has moved, and ask where to: librdkafka
 // within 100 ms. Were the connection gone by then, they would wait for it to come back.
@@ -87,7 +89,8 @@ NodeManager::Options BrokerCore::NodeOptions() {
       [this] { return formation_->Status(); },
       [this](FormationProposal proposal, auto done) {
         formation_->OnOffer(std::move(proposal), std::move(done));
-      }};
+      },
+      [this](CopyRequest request, CopyDone done) { OnCopyAsked(request, std::move(done)); }};
 }
 
 PartitionSet::Options BrokerCore::SetOptions() {
@@ -153,7 +156,8 @@ void BrokerCore::MakeShards(PeerControl& control, PeerStreams& streams) {
   for (size_t id = 0; id < env_.executors.size(); ++id) {
     shards_.push_back(std::make_unique<Shard>(
         ShardEnv{id, self_, *env_.executors[id], env_.pool, env_.clock, env_.files, env_.kv,
-                 streams, control, env_.random.Next(), env_.boot_id, cache, env_.on_fatal}));
+                 streams, control, env_.random.Next(), env_.boot_id, cache,
+                 config_.copy_bytes_per_second, env_.on_fatal}));
   }
 }
 
@@ -197,26 +201,34 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal,
       env_.on_fatal(loaded.status());
       return;
     }
-    MetadataGroup::Options options{Defaults(),
-                                   proposal,
-                                   *loaded,
-                                   [this] { return live_brokers(); },
-                                   [this](NodeId node) { return nodes_->IncarnationOf(node); },
-                                   [this](const MetadataImage::Applied& a) { OnApplied(a); },
-                                   [this](Term term, NodeId leader) {
-                                     Announce({kMetadataGroup, term, leader, 0, {}});
-                                   },
-                                   [this](auto snapshot) { SaveSnapshot(std::move(snapshot)); },
-                                   env_.on_fatal};
+    MetadataGroup::Options options{
+        Defaults(),
+        proposal,
+        *loaded,
+        [this] { return live_brokers(); },
+        [this](NodeId node) { return nodes_->IncarnationOf(node); },
+        [this](const MetadataImage::Applied& a) { OnApplied(a); },
+        [this](Term term, NodeId leader) {
+          Announce({kMetadataGroup, term, leader, 0, {}});
+        },
+        [this](auto snapshot) { SaveSnapshot(std::move(snapshot)); },
+        [this](auto snapshot, auto done) { KeepSnapshot(std::move(snapshot), std::move(done)); },
+        env_.on_fatal};
     auto group = std::make_shared<MetadataGroup>(shard, std::move(options));
     std::string folder = env_.folder.path() + "/" + storage::LogFolderName(identity);
-    auto log = std::make_shared<absl::StatusOr<std::unique_ptr<storage::Log>>>(
-        storage::Log::Open(shard.log_env(), identity, folder, {}, group->observer()));
+    auto log = std::make_shared<absl::StatusOr<std::unique_ptr<storage::Log>>>(storage::Log::Open(
+        shard.log_env(), identity, folder, MetadataLogOptions(), group->observer()));
     absl::StatusOr<std::optional<HardState>> stored =
         storage::HardStateStore(env_.kv).Load(kMetadataGroup);
     if (!log->ok() || !stored.ok()) {
       env_.on_fatal(log->ok() ? stored.status() : log->status());
       return;
+    }
+    if (loaded->image->applied_index() < (**log)->first_index() - 1) {
+      return env_.on_fatal(
+          MakeError(Errc::kStorage,
+                    "the metadata log begins above its snapshot: empty this broker's data "
+                    "folder, and it comes back as a new one"));
     }
     HardState hard_state = stored->value_or(HardState());
     const LogIndex commit = CommittedBy(*loaded, (**log)->terms(), (**log)->last_index());
@@ -284,13 +296,50 @@ void BrokerCore::SaveSnapshot(MetadataSnapshot snapshot) {
 void BrokerCore::WriteSnapshot() {
   env_.pool.Submit(
       [this, weak = std::weak_ptr<bool>(alive_), snapshot = *std::exchange(snapshot_, {})] {
-        absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot);
+        absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot, /*sync=*/false);
         if (!saved.ok()) LogWarn("the metadata snapshot is not saved: {}", saved.ToString());
         env_.executors[0]->Post([this, weak] {
           if (weak.expired()) return;
           saving_snapshot_ = false;
           if (snapshot_) SaveSnapshot(*std::exchange(snapshot_, {}));
         });
+      });
+}
+
+void BrokerCore::KeepSnapshot(MetadataSnapshot snapshot,
+                              absl::AnyInvocable<void(const absl::Status&) &&> done) {
+  env_.pool.Submit([this, weak = std::weak_ptr<bool>(alive_), snapshot = std::move(snapshot),
+                    done = std::move(done)]() mutable {
+    absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot, /*sync=*/true);
+    env_.executors[0]->Post([weak, saved, done = std::move(done)]() mutable {
+      if (!weak.expired()) std::move(done)(saved);
+    });
+  });
+}
+
+storage::LogOptions BrokerCore::MetadataLogOptions() const {
+  storage::LogOptions options;
+  options.segment_bytes = config_.metadata_segment_bytes;
+  options.segment_ms = kMetadataSegmentMs;
+  options.rolls_without_records = true;
+  return options;
+}
+
+void BrokerCore::OnCopyAsked(const CopyRequest& request, CopyDone done) {
+  if (request.group == kMetadataGroup) {
+    const std::shared_ptr<MetadataGroup> group = MetadataHere();
+    if (group == nullptr || request.piece) {
+      return std::move(done)(MakeError(Errc::kNotLeader, "no such piece of the metadata here"));
+    }
+    return std::move(done)(group->GiveCopy());
+  }
+  std::shared_ptr<DataPartition> partition = partitions_->Find(request.group);
+  if (partition == nullptr) {
+    return std::move(done)(MakeError(Errc::kNotLeader, "the partition is not on this broker"));
+  }
+  shards_[partition->shard()]->executor().Post(
+      [partition, piece = request.piece, done = std::move(done)]() mutable {
+        partition->GiveCopy(piece, std::move(done));
       });
 }
 
@@ -420,11 +469,7 @@ void BrokerCore::Stop(Task done) {
     formation_->Stop();
     nodes_->Stop();
     controller_->Stop();
-    std::shared_ptr<MetadataGroup> metadata;
-    {
-      std::lock_guard lock(mutex_);
-      metadata = metadata_;
-    }
+    std::shared_ptr<MetadataGroup> metadata = MetadataHere();
     partitions_->Stop([metadata, done = std::move(done)]() mutable {
       if (metadata == nullptr) {
         std::move(done)();

@@ -119,6 +119,11 @@ class BrokerCore final : public Broker {
   void OnApplied(const MetadataImage::Applied& applied);
   void SaveSnapshot(MetadataSnapshot snapshot);
   void WriteSnapshot();
+  void KeepSnapshot(MetadataSnapshot snapshot,
+                    absl::AnyInvocable<void(const absl::Status&) &&> done);
+  storage::LogOptions MetadataLogOptions() const;
+  std::shared_ptr<MetadataGroup> MetadataHere() const;  // Null before there is one.
+  void OnCopyAsked(const CopyRequest& request, CopyDone done);
   void Register();
   bool Registered() const;
   void AskForStatuses(ControllerRequest request, size_t count, MonoTime deadline, size_t shard,

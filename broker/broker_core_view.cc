@@ -21,6 +21,11 @@ std::shared_ptr<const MetadataImage> BrokerCore::image() const {
   return metadata_ == nullptr ? MetadataImage::Empty() : metadata_->image();
 }
 
+std::shared_ptr<MetadataGroup> BrokerCore::MetadataHere() const {
+  std::lock_guard lock(mutex_);
+  return metadata_;
+}
+
 const Replica* BrokerCore::metadata_replica() const {
   std::lock_guard lock(mutex_);
   if (metadata_ == nullptr || !metadata_->replica().attached()) return nullptr;
@@ -228,11 +233,7 @@ void BrokerCore::Announce(const LeaderState& state) {
 
 void BrokerCore::OnControllerCall(std::string request,
                                   absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
-  std::shared_ptr<MetadataGroup> metadata;
-  {
-    std::lock_guard lock(mutex_);
-    metadata = metadata_;
-  }
+  std::shared_ptr<MetadataGroup> metadata = MetadataHere();
   if (metadata == nullptr) {
     std::move(done)(EncodeControllerReply(MakeError(Errc::kNoController, "no controller here")));
     return;

@@ -28,6 +28,7 @@ void SetBool(TopicConfig& config, std::string_view value) {
 void SetCleanupPolicy(TopicConfig& config, std::string_view value) {
   const std::vector<std::string> policies = ConfigList(value);
   config.cleanup_compact = std::find(policies.begin(), policies.end(), "compact") != policies.end();
+  config.cleanup_delete = std::find(policies.begin(), policies.end(), "delete") != policies.end();
 }
 
 void SetTimestampType(TopicConfig& config, std::string_view value) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/shard.h"
+#include "common/log_start.h"
 #include "common/logging.h"
 #include "common/mutation.h"
 #include "common/record_batch.h"
@@ -351,6 +352,44 @@ void DataPartition::OnStorageFailed(const absl::Status& reason) {
   failed.group = identity_.group;
   failed.term = replica_.core().term();
   announce_(failed);
+}
+
+void DataPartition::OnInstalled() {
+  tail_.Clear();
+  appended_offset_ = next_offset_ = replica_.log().next_offset();
+  boundaries_.clear();
+  boundaries_.push_back({replica_.log().last_index(), appended_offset_, 0});
+}
+
+void DataPartition::GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done) {
+  if (!open_) return std::move(done)(NotLeader());
+  replica_.GiveCopy(piece, std::move(done));
+}
+
+// D14: an entry like any other, so that every replica drops the same records.
+void DataPartition::DeleteRecords(Offset before, MonoTime deadline,
+                                  absl::AnyInvocable<void(absl::StatusOr<Offset>) &&> done) {
+  if (absl::Status status = CheckLeader(std::nullopt); !status.ok()) {
+    return std::move(done)(std::move(status));
+  }
+  const Offset start = replica_.log().start_offset();
+  if (before == kHighWatermark) before = high_watermark_;
+  if (before < Offset(0) || before > high_watermark_) {
+    return std::move(done)(
+        MakeError(Errc::kOffsetOutOfRange, "records are deleted up to the high watermark at most"));
+  }
+  if (before <= start) return std::move(done)(start);
+  const Term term = replica_.core().term();
+  absl::StatusOr<LogIndex> index = replica_.Propose(
+      term, {{LogIndex(0), term, EntryKind::kSetLogStart, Bytes::Take(EncodeLogStart(before))}});
+  if (!index.ok()) return std::move(done)(index.status());
+  ProduceResult result;
+  result.log_start_offset = before;
+  Park(Acks::kAll, {*index, deadline, result,
+                    [done = std::move(done)](absl::StatusOr<ProduceResult> put) mutable {
+                      if (!put.ok()) return std::move(done)(put.status());
+                      std::move(done)(put->log_start_offset);
+                    }});
 }
 
 void DataPartition::OnNode(NodeId node, bool reachable) {

@@ -81,6 +81,8 @@ class DataPartition final : public Partition,
   void FindByTimestamp(int64_t timestamp_ms, std::optional<Term> current_leader_epoch,
                        absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) override;
   LogSize Size() const override;
+  void DeleteRecords(Offset before, MonoTime deadline,
+                     absl::AnyInvocable<void(absl::StatusOr<Offset>) &&> done) override;
   absl::StatusOr<EpochEnd> EndOfEpoch(Term epoch,
                                       std::optional<Term> current_leader_epoch) const override;
 
@@ -92,6 +94,10 @@ class DataPartition final : public Partition,
   void OnProgress() override;
   void OnStorageFailed(const absl::Status& reason) override;
   void OnNode(NodeId node, bool reachable) override;
+  void OnInstalled() override;
+
+  // D15; see Replica::GiveCopy.
+  void GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done);
 
  private:
   // Where the log stood after one entry: what turns a commit index into a high watermark.

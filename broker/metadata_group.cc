@@ -13,6 +13,12 @@ namespace garam {
 namespace {
 
 constexpr size_t kApplyBytesMax = size_t{1} << 20;
+// One that is being written, and one for members that are a little behind.
+constexpr size_t kSegmentsMax = 3;
+
+absl::Status MovedAway() {
+  return MakeError(Errc::kNoController, "the controller has moved; try again");
+}
 
 raft::WantedMembers WantedBy(const MetadataImage& image) {
   raft::WantedMembers wanted{
@@ -85,7 +91,8 @@ void MetadataGroup::ApplyNext() {
   }
   applying_ = true;
   replica_.ReadEntries(applied_ + 1, commit, kApplyBytesMax,
-                       [this](absl::StatusOr<std::vector<LogEntry>> entries) {
+                       [this, installs = installs_](absl::StatusOr<std::vector<LogEntry>> entries) {
+                         if (installs != installs_) return;
                          applying_ = false;
                          ApplyEntries(std::move(entries));
                        });
@@ -101,6 +108,7 @@ void MetadataGroup::ApplyEntries(absl::StatusOr<std::vector<LogEntry>> entries) 
     if (!ApplyOne(entry)) return;
   }
   AnswerWaiters();
+  MaybeDropPrefix();
   ApplyNext();
 }
 
@@ -118,12 +126,7 @@ bool MetadataGroup::ApplyOne(const LogEntry& entry) {
   } else {
     applied.image = before->At(entry.index);
   }
-  applied_ = entry.index;
-  applied_term_ = entry.term;
-  {
-    std::lock_guard lock(mutex_);
-    image_ = applied.image;
-  }
+  Publish(applied.image, entry.index, entry.term);
   if (entry.kind == EntryKind::kCommand) {
     options_.on_applied(applied);
     options_.save_snapshot({applied.image, entry.term});
@@ -131,8 +134,71 @@ bool MetadataGroup::ApplyOne(const LogEntry& entry) {
   return true;
 }
 
+void MetadataGroup::Publish(std::shared_ptr<const MetadataImage> image, LogIndex index, Term term) {
+  applied_ = index;
+  applied_term_ = term;
+  std::lock_guard lock(mutex_);
+  image_ = std::move(image);
+}
+
+// Once the log has grown by segments, all that is applied is kept as an image instead.
+void MetadataGroup::MaybeDropPrefix() {
+  if (dropping_ || !open_ || replica_.log().segment_count() < kSegmentsMax) return;
+  dropping_ = true;
+  options_.keep_snapshot({image(), applied_term_},
+                         [this, applied = applied_](const absl::Status& kept) {
+                           dropping_ = false;
+                           if (kept.ok() && open_) replica_.DropBefore(applied + 1);
+                         });
+}
+
+absl::StatusOr<CopyReply> MetadataGroup::GiveCopy() const {
+  if (!open_ || !replica_.leads()) {
+    return MakeError(Errc::kNotLeader, "this broker does not lead the metadata");
+  }
+  storage::Manifest manifest;
+  manifest.next = {kMetadataGroup, applied_ + 1, Offset(0), applied_term_};
+  manifest.terms.Append(applied_term_, applied_, Offset(0));
+  manifest.configuration = replica_.log().MakeManifest().configuration;
+  if (manifest.configuration) {
+    manifest.configuration->index = std::min(manifest.configuration->index, applied_);
+  }
+  return CopyReply{storage::EncodeManifest(manifest),
+                   EncodeMetadataSnapshot({image(), applied_term_})};
+}
+
+void MetadataGroup::KeepSnapshot(std::string snapshot,
+                                 absl::AnyInvocable<void(const absl::Status&) &&> done) {
+  absl::StatusOr<MetadataSnapshot> decoded = DecodeMetadataSnapshot(snapshot);
+  if (!decoded.ok()) return std::move(done)(decoded.status());
+  copied_ = *decoded;
+  options_.keep_snapshot(*std::move(decoded), std::move(done));
+}
+
+void MetadataGroup::OnInstalled() {
+  ++installs_;
+  applying_ = false;
+  const MetadataSnapshot copied = *std::exchange(copied_, std::nullopt);
+  MetadataImage::Applied applied;
+  applied.image = copied.image;
+  applied.brokers_changed = true;
+  for (const auto& either : {image(), copied.image}) {
+    either->ForEachTopic([&applied](const std::shared_ptr<const TopicImage>& topic) {
+      applied.changed_topics.push_back(topic->id);
+    });
+  }
+  Publish(copied.image, copied.image->applied_index(), copied.term);
+  options_.on_applied(applied);
+}
+
+void MetadataGroup::OnStillLeader(uint64_t round) {
+  confirmed_round_ = round;
+  AnswerWaiters();
+}
+
 void MetadataGroup::AnswerWaiters() {
-  while (!waiters_.empty() && waiters_.front().index <= applied_) {
+  while (!waiters_.empty() && waiters_.front().index <= applied_ &&
+         waiters_.front().round <= confirmed_round_) {
     Waiter waiter = std::move(waiters_.front());
     waiters_.pop_front();
     std::move(waiter.done)(std::move(waiter.reply));
@@ -140,8 +206,7 @@ void MetadataGroup::AnswerWaiters() {
 }
 
 void MetadataGroup::FailWaiters() {
-  std::string lost =
-      EncodeControllerReply(MakeError(Errc::kNoController, "the controller has moved; try again"));
+  std::string lost = EncodeControllerReply(MovedAway());
   for (Waiter& waiter : std::exchange(waiters_, {})) std::move(waiter.done)(lost);
 }
 
@@ -178,18 +243,27 @@ void MetadataGroup::Reconfigure() {
 void MetadataGroup::Handle(std::string request,
                            absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) {
   absl::StatusOr<ControllerRequest> decoded = DecodeControllerRequest(request);
-  absl::StatusOr<ControllerReply> reply =
-      decoded.ok() ? Plan(*decoded) : absl::StatusOr<ControllerReply>(decoded.status());
-  if (!reply.ok()) {
-    std::move(done)(EncodeControllerReply(reply));
-    return;
+  if (planned_ == nullptr || !decoded.ok()) {
+    const absl::Status refused = decoded.ok() ? MovedAway() : decoded.status();
+    return std::move(done)(EncodeControllerReply(refused));
   }
-  waiters_.push_back({replica_.core().last_index(), EncodeControllerReply(reply), std::move(done)});
+  const LogIndex before = replica_.core().last_index();
+  const absl::StatusOr<ControllerReply> reply = Plan(*decoded);
+  // What was proposed is committed by a leader only. What was refused, or is so already, must not
+  // be the word of one that has been replaced.
+  uint64_t round = 0;
+  if (replica_.core().last_index() == before) {
+    absl::StatusOr<uint64_t> asked = replica_.core().AskStillLeader(shard_.now());
+    if (!asked.ok()) return std::move(done)(EncodeControllerReply(MovedAway()));
+    round = *asked;
+    replica_.MarkDirty();
+  }
+  waiters_.push_back(
+      {replica_.core().last_index(), round, EncodeControllerReply(reply), std::move(done)});
   AnswerWaiters();
 }
 
 absl::StatusOr<ControllerReply> MetadataGroup::Plan(const ControllerRequest& request) {
-  if (planned_ == nullptr) return MakeError(Errc::kNoController, "no controller here; try again");
   if (auto* create = std::get_if<CreateTopicsRequest>(&request)) return PlanCreate(*create);
   if (auto* remove = std::get_if<DeleteTopicsRequest>(&request)) return PlanDelete(*remove);
   if (auto* moves = std::get_if<MoveReplicasRequest>(&request)) return PlanMoves(*moves);
@@ -261,10 +335,16 @@ absl::StatusOr<ControllerReply> MetadataGroup::PlanReached(const MembersReachedR
 absl::Status MetadataGroup::Propose(std::vector<std::string> commands) {
   for (std::string& command : commands) {
     Bytes bytes = Bytes::Take(std::move(command));
-    absl::StatusOr<LogIndex> index = replica_.Propose(
-        replica_.core().term(), {{LogIndex(0), Term(0), EntryKind::kCommand, bytes}});
-    if (!index.ok()) return MakeError(Errc::kNoController, "the controller is moving; try again");
-    absl::StatusOr<MetadataImage::Applied> applied = planned_->ApplyBytes(*index, bytes.view());
+    std::vector<LogEntry> entries;
+    if (replica_.log().ShouldRoll(bytes.size())) {
+      entries.push_back({LogIndex(0), Term(0), EntryKind::kRoll, Bytes()});
+    }
+    entries.push_back({LogIndex(0), Term(0), EntryKind::kCommand, bytes});
+    absl::StatusOr<LogIndex> index = replica_.Propose(replica_.core().term(), std::move(entries));
+    if (!index.ok()) return MovedAway();
+    // The command is the last of what was proposed.
+    absl::StatusOr<MetadataImage::Applied> applied =
+        planned_->ApplyBytes(replica_.core().last_index(), bytes.view());
     if (!applied.ok()) return applied.status();
     planned_ = applied->image;
   }

@@ -41,12 +41,15 @@ class MetadataGroup final : public ReplicaEvents {
     std::function<std::set<NodeId>()> live;
     // Whose process `node` was found to be; 0: not known.
     std::function<Incarnation(NodeId)> incarnation;
-    // A command was applied; `image()` has it.
+    // A command was applied, or the image is a copied one; `image()` has it.
     std::function<void(const MetadataImage::Applied&)> on_applied;
     // Who leads group 0 changed.
     std::function<void(Term, NodeId)> on_leader;
     // Stores the snapshot, some time.
     std::function<void(MetadataSnapshot)> save_snapshot;
+    // Stores it now; `done`, on executor 0, once it is on stable storage.
+    std::function<void(MetadataSnapshot, absl::AnyInvocable<void(const absl::Status&) &&> done)>
+        keep_snapshot;
     std::function<void(absl::Status)> on_fatal;
   };
 
@@ -72,10 +75,18 @@ class MetadataGroup final : public ReplicaEvents {
   void OnProgress() override { Reconfigure(); }
   void OnStorageFailed(const absl::Status& reason) override;
   void OnNode(NodeId, bool) override {}
+  void KeepSnapshot(std::string snapshot,
+                    absl::AnyInvocable<void(const absl::Status&) &&> done) override;
+  void OnInstalled() override;
+  void OnStillLeader(uint64_t round) override;
+
+  // The image, for a member that lacks what the log no longer has (D15).
+  absl::StatusOr<CopyReply> GiveCopy() const;
 
  private:
   struct Waiter {
     LogIndex index;
+    uint64_t round;  // 0, or a question whether this node still led when it answered.
     std::string reply;
     absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done;
   };
@@ -84,6 +95,8 @@ class MetadataGroup final : public ReplicaEvents {
   void ApplyEntries(absl::StatusOr<std::vector<LogEntry>> entries);
   bool ApplyOne(const LogEntry& entry);
   void AnswerWaiters();
+  void MaybeDropPrefix();
+  void Publish(std::shared_ptr<const MetadataImage> image, LogIndex index, Term term);
   void FailWaiters();
   void MaybeTakeControl();
   void Reconfigure();
@@ -101,6 +114,10 @@ class MetadataGroup final : public ReplicaEvents {
   LogIndex applied_;
   Term applied_term_;
   bool applying_ = false;
+  uint64_t installs_ = 0;  // What was being read when the log was replaced is not applied.
+  std::optional<MetadataSnapshot> copied_;  // Kept, and of the log that is about to be ours.
+  bool dropping_ = false;
+  uint64_t confirmed_round_ = 0;
   std::deque<Waiter> waiters_;  // By index.
   // As controller: the image with every own command, committed or not. Null: not the controller.
   std::shared_ptr<const MetadataImage> planned_;

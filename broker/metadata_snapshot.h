@@ -1,10 +1,12 @@
 // The row of the metadata image in the key-value store: what a broker starts its partitions from
 // when no controller answers.
 //
-// Threads: any; blocks. Not synced: an older image only costs some replay.
+// Threads: any; what takes a KvStore blocks.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,10 +21,16 @@ struct MetadataSnapshot {
   Term term;                                   // Of the last entry that is in it.
 };
 
-absl::Status SaveMetadataSnapshot(storage::KvStore& kv, const MetadataSnapshot& snapshot);
+// With `sync` it is on stable storage on return: what it stands for may be forgotten elsewhere.
+absl::Status SaveMetadataSnapshot(storage::KvStore& kv, const MetadataSnapshot& snapshot,
+                                  bool sync);
 
 // MetadataImage::Empty() when there is none.
 absl::StatusOr<MetadataSnapshot> LoadMetadataSnapshot(storage::KvStore& kv);
+
+// The row's bytes, which is also how a broker that is far behind gets it.
+std::string EncodeMetadataSnapshot(const MetadataSnapshot& snapshot);
+absl::StatusOr<MetadataSnapshot> DecodeMetadataSnapshot(std::string_view bytes);
 
 // How much of a log is known to be committed by the snapshot beside it. 0 where the log does not
 // have the snapshot's last entry: what has been applied may be ahead of what the disk kept, and

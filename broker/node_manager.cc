@@ -346,4 +346,8 @@ void NodeManager::OnFormationOffered(FormationProposal proposal,
   options_.on_formation_offered(std::move(proposal), std::move(done));
 }
 
+void NodeManager::OnCopyAsked(CopyRequest request, CopyDone done) {
+  options_.on_copy_asked(std::move(request), std::move(done));
+}
+
 }  // namespace garam

@@ -49,6 +49,7 @@ class NodeManager final : public PeerEvents {
     std::function<FormationStatus()> on_formation_asked;
     std::function<void(FormationProposal, absl::AnyInvocable<void(absl::Status) &&>)>
         on_formation_offered;
+    std::function<void(CopyRequest, CopyDone)> on_copy_asked;
   };
 
   explicit NodeManager(Options options);
@@ -97,6 +98,7 @@ class NodeManager final : public PeerEvents {
   FormationStatus OnFormationAsked() override;
   void OnFormationOffered(FormationProposal proposal,
                           absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void OnCopyAsked(CopyRequest request, CopyDone done) override;
   void OnStreamMessages(NodeId from, size_t shard, std::vector<GroupMessage> messages) override;
 
  private:

@@ -124,6 +124,11 @@ class Partition {
   virtual void FindByTimestamp(int64_t timestamp_ms, std::optional<Term> current_leader_epoch,
                                absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) = 0;
   virtual LogSize Size() const = 0;  // Also of one that does not lead.
+  // Drops the records below `before`, kHighWatermark: all that are visible. `done` gets the log
+  // start once a majority has dropped them; what is gone already is no error. kOffsetOutOfRange.
+  static constexpr Offset kHighWatermark{-1};
+  virtual void DeleteRecords(Offset before, MonoTime deadline,
+                             absl::AnyInvocable<void(absl::StatusOr<Offset>) &&> done) = 0;
   virtual absl::StatusOr<EpochEnd> EndOfEpoch(Term epoch,
                                               std::optional<Term> current_leader_epoch) const = 0;
 };

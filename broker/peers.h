@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,30 @@ struct FullState {
   std::vector<GroupId> failed;
 };
 
+// D15: what a member asks its leader for when it lacks entries that the leader's log no longer has.
+struct CopyRequest {
+  // Bytes of a sealed segment.
+  struct Piece {
+    LogIndex base_index;
+    int64_t position = 0;
+    uint32_t bytes_max = 0;
+
+    friend bool operator==(const Piece&, const Piece&) = default;
+  };
+
+  GroupId group;
+  std::optional<Piece> piece;  // Nothing: the manifest.
+
+  friend bool operator==(const CopyRequest&, const CopyRequest&) = default;
+};
+
+struct CopyReply {
+  std::string bytes;     // The piece, or the manifest (storage/manifest.h).
+  std::string snapshot;  // Beside a manifest of group 0: what its entries have made.
+};
+
+using CopyDone = absl::AnyInvocable<void(absl::StatusOr<CopyReply>) &&>;
+
 // How a handshake ended. `kRefused`: the address answered that nobody listens.
 enum class HandshakeOutcome { kDone, kRefused, kTimedOut, kRejected };
 
@@ -97,6 +122,8 @@ class PeerControl {
   // Offers a proposal to a blank node; ok once that node has it on stable storage.
   virtual void OfferFormation(NodeId node, FormationProposal proposal,
                               absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+  // On a connection of its own, so that nothing else waits for it.
+  virtual void CopyLog(NodeId node, CopyRequest request, CopyDone done) = 0;
 };
 
 // The TCP plane. Each shard has its own connection to each peer; answers to what came in on a
@@ -131,6 +158,7 @@ class PeerEvents {
   // `done` once the proposal is on stable storage, or with the reason why it is not taken.
   virtual void OnFormationOffered(FormationProposal proposal,
                                   absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+  virtual void OnCopyAsked(CopyRequest request, CopyDone done) = 0;
   // Called on the executor of the shard whose loop read the messages; the core hands them on to
   // the groups' own shards.
   virtual void OnStreamMessages(NodeId from, size_t shard, std::vector<GroupMessage> messages) = 0;

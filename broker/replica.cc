@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/log_copy.h"
 #include "broker/shard.h"
 #include "common/logging.h"
 #include "common/mutation.h"
@@ -17,8 +18,16 @@ constexpr size_t kTailBytesMax = size_t{1} << 20;
 
 }  // namespace
 
+void ReplicaEvents::KeepSnapshot(std::string /*snapshot*/,
+                                 absl::AnyInvocable<void(const absl::Status&) &&> done) {
+  std::move(done)(absl::OkStatus());
+}
+
 Replica::Replica(Shard& shard, GroupId group, ReplicaEvents& events)
-    : shard_(shard), group_(group), events_(events) {}
+    : shard_(shard),
+      group_(group),
+      events_(events),
+      copy_(std::make_shared<LogCopy>(shard, *this)) {}
 
 // Once closed, it may be destroyed on any thread.
 Replica::~Replica() {
@@ -49,7 +58,7 @@ void Replica::HandOver(NodeId target) {
 }
 
 void Replica::Step(NodeId from, raft::Message message) {
-  if (closed_) return;
+  if (closed_ || installing_) return;  // As if it were lost: it is sent again.
   core_->Step(from, std::move(message), shard_.now());
   MarkDirty();
 }
@@ -62,7 +71,7 @@ void Replica::MarkDirty() {
 
 void Replica::Drain() {
   dirty_ = false;
-  if (closed_) return;
+  if (closed_ || installing_) return;
   while (!failed_ && core_->has_ready()) Carry(core_->TakeReady());
   if (was_in_doubt_ && !core_->in_doubt()) AfterDoubt();
   events_.OnProgress();
@@ -89,9 +98,88 @@ void Replica::Carry(raft::Ready ready) {
   }
   if (ready.commit) {
     log_->OnCommitted(*ready.commit);
+    DropPrefix();
     events_.OnCommitted(*ready.commit);
   }
   for (const raft::ReadRequest& request : ready.reads) ServeRead(request);
+  if (ready.copy_from) copy_->Start(*ready.copy_from);
+  if (ready.confirmed_round) events_.OnStillLeader(*ready.confirmed_round);
+}
+
+// What the log has dropped, followers can no longer be sent as entries.
+void Replica::DropPrefix() {
+  if (log_->first_index() > core_->first_index()) core_->DropPrefix(log_->first_index());
+}
+
+void Replica::DropBefore(LogIndex index) {
+  if (closed_ || installing_) return;
+  log_->DropBefore(index);
+  DropPrefix();
+  MarkDirty();
+}
+
+void Replica::GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done) {
+  if (closed_ || !core_->is_leader()) {
+    return std::move(done)(MakeError(Errc::kNotLeader, "this broker does not lead the group"));
+  }
+  if (!piece) {
+    return std::move(done)(CopyReply{storage::EncodeManifest(log_->MakeManifest()), ""});
+  }
+  log_->ReadSegment(piece->base_index, piece->position, piece->bytes_max,
+                    [done = std::move(done)](absl::StatusOr<Bytes> bytes) mutable {
+                      if (!bytes.ok()) return std::move(done)(bytes.status());
+                      std::move(done)(CopyReply{std::string(bytes->view()), ""});
+                    });
+}
+
+void Replica::Install(std::unique_ptr<storage::SegmentInstall> install, std::string snapshot,
+                      storage::Log::InstallDone done) {
+  // The snapshot first: a log without it would begin nowhere.
+  events_.KeepSnapshot(std::move(snapshot),
+                       [this, weak = std::weak_ptr<Replica*>(alive_), install = std::move(install),
+                        done = std::move(done)](const absl::Status& kept) mutable {
+                         if (!kept.ok() || weak.expired()) {
+                           return std::move(done)(kept.ok() ? absl::AbortedError("closed") : kept);
+                         }
+                         ReplaceLog(std::move(install), std::move(done));
+                       });
+}
+
+void Replica::ReplaceLog(std::unique_ptr<storage::SegmentInstall> install,
+                         storage::Log::InstallDone done) {
+  const storage::Manifest& manifest = install->manifest();
+  if (failed_ || !core_->NeedsInstall(manifest.last_index(), manifest.next.term_before)) {
+    return std::move(done)(absl::AbortedError("the log has it by now, or takes no writes"));
+  }
+  installing_ = true;
+  core_->SetStanding(raft::Standing::kVoteOnly, shard_.now());
+  log_->Install(std::move(install),
+                [this, weak = std::weak_ptr<Replica*>(alive_),
+                 done = std::move(done)](const absl::Status& installed) mutable {
+                  absl::Status status = installed;
+                  if (!weak.expired()) {
+                    installing_ = false;
+                    if (status.ok()) status = TakeInstalled();
+                    if (!failed_ && !disk_full_)
+                      core_->SetStanding(raft::Standing::kFull, shard_.now());
+                    MarkDirty();
+                  }
+                  std::move(done)(status);
+                });
+}
+
+absl::Status Replica::TakeInstalled() {
+  raft::InitialState state;
+  state.first_index = log_->first_index();
+  state.last_index = log_->last_index();
+  state.terms = log_->terms();
+  for (const ConfigurationRow& row : log_->configurations()) {
+    ASSIGN_OR_RETURN(raft::Configuration configuration, raft::Configuration::Decode(row.payload));
+    state.configurations.push_back({row.index, std::move(configuration)});
+  }
+  core_->Install(std::move(state), shard_.now());
+  events_.OnInstalled();
+  return absl::OkStatus();
 }
 
 void Replica::Persist(const raft::Ready& ready) {
@@ -173,6 +261,10 @@ void Replica::Close(Task closed) {
   closed_ = true;
   shard_.Remove(this);
   alive_.reset();
+  copy_->Stop([this, closed = std::move(closed)]() mutable { CloseLog(std::move(closed)); });
+}
+
+void Replica::CloseLog(Task closed) {
   if (note_ == Note::kNone || failed_ || core_->in_doubt()) {
     log_->Close(std::move(closed));
     return;

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 
 namespace garam {
 
+class LogCopy;
 class Shard;
 
 // What a replica tells its owner. Called on the shard; an event may propose, but must not destroy
@@ -43,6 +45,13 @@ class ReplicaEvents {
   virtual void OnStorageFailed(const absl::Status& reason) = 0;
   // A node of the cluster became reachable, or no longer is.
   virtual void OnNode(NodeId node, bool reachable) = 0;
+  // Beside a copied log came what its entries have made (group 0): keep it on stable storage.
+  virtual void KeepSnapshot(std::string snapshot,
+                            absl::AnyInvocable<void(const absl::Status&) &&> done);
+  // The log has been replaced by a copy of the leader's; all of it is committed.
+  virtual void OnInstalled() = 0;
+  // This node led when the core gave `round` to whoever asked.
+  virtual void OnStillLeader(uint64_t /*round*/) {}
 };
 
 class Replica final : public storage::LogObserver {
@@ -87,6 +96,14 @@ class Replica final : public storage::LogObserver {
   // Asks the shard to call Drain at the end of this turn.
   void MarkDirty();
 
+  // A part of the log for a member that is far behind (D15). kNotLeader, kNotFound.
+  void GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done);
+  // Has the log replaced; called by its LogCopy. kAborted when it no longer makes sense.
+  void Install(std::unique_ptr<storage::SegmentInstall> install, std::string snapshot,
+               storage::Log::InstallDone done);
+  // Entries below `index` are in a snapshot on stable storage: forgets them in whole segments.
+  void DropBefore(LogIndex index);
+
   // Committed entries [from, last], from memory or from the segments.
   void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max,
                    absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&> done);
@@ -108,6 +125,10 @@ class Replica final : public storage::LogObserver {
   void NoteUnflushed();
   void AfterDoubt();
   void ServeRead(const raft::ReadRequest& request);
+  void DropPrefix();
+  void ReplaceLog(std::unique_ptr<storage::SegmentInstall> install, storage::Log::InstallDone done);
+  absl::Status TakeInstalled();
+  void CloseLog(Task closed);
   Offset OffsetBefore(const std::vector<LogEntry>& entries) const;
 
   Shard& shard_;
@@ -119,6 +140,8 @@ class Replica final : public storage::LogObserver {
   bool failed_ = false;
   bool disk_full_ = false;
   bool closed_ = false;
+  bool installing_ = false;  // The log is being replaced: the core must not change it.
+  std::shared_ptr<LogCopy> copy_;
   // D3: before the first answer that counts what is only written, a row says that the log is not
   // flushed; should the machine then lose power, this replica knows that it is in doubt.
   enum class Note { kNone, kUnderWay, kDurable };

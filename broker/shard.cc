@@ -20,6 +20,7 @@ Shard::Shard(ShardEnv env)
     : env_(std::move(env)),
       random_(env_.random_seed),
       batch_cache_(env_.batch_cache_bytes),
+      copy_pacer_(env_.copy_bytes_per_second),
       hard_state_store_(env_.kv),
       hard_states_(
           env_.executor, env_.pool,

@@ -18,6 +18,7 @@
 
 #include "absl/container/btree_map.h"
 #include "broker/batch_cache.h"
+#include "broker/copy_pacer.h"
 #include "broker/hard_state_writer.h"
 #include "broker/peers.h"
 #include "broker/replica.h"
@@ -44,6 +45,7 @@ struct ShardEnv {
   uint64_t random_seed = 0;
   std::string boot_id;  // Of this run of the machine (D3).
   size_t batch_cache_bytes = 0;
+  int64_t copy_bytes_per_second = 0;  // 0: as fast as it goes.
   // A hard state could not be stored: this process may promise nothing any more.
   std::function<void(absl::Status)> on_fatal;
 };
@@ -64,6 +66,8 @@ class Shard {
   Random& random() { return random_; }
   const std::string& boot_id() const { return env_.boot_id; }
   BatchCache& batch_cache() { return batch_cache_; }
+  CopyPacer& copy_pacer() { return copy_pacer_; }
+  PeerControl& control() { return env_.control; }
   storage::LogEnv log_env() { return {env_.files, env_.kv, env_.pool, env_.executor, env_.clock}; }
 
   void Add(Replica* replica);
@@ -125,6 +129,7 @@ class Shard {
   ShardEnv env_;
   SeededRandom random_;
   BatchCache batch_cache_;
+  CopyPacer copy_pacer_;
   storage::HardStateStore hard_state_store_;
   HardStateWriter hard_states_;
   absl::btree_map<GroupId, Replica*> replicas_;  // Ordered: walks over it show outside.

@@ -22,6 +22,7 @@ struct TopicConfig {
   int64_t segment_ms = 604800000;
   int64_t segment_jitter_ms = 0;
   bool cleanup_compact = false;
+  bool cleanup_delete = true;
   bool unclean_leader_election = false;
 };
 

@@ -57,6 +57,7 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidReplicationFactor:
     case Errc::kInvalidReplicaAssignment:
     case Errc::kNoReassignment:
+    case Errc::kPolicyViolation:
     case Errc::kInvalidConfig:
     case Errc::kInconsistentClusterId:
     case Errc::kInvalidFetchSessionEpoch:
@@ -121,6 +122,7 @@ std::string_view ErrcName(Errc errc) {
     GARAM_ERRC_NAME(InvalidReplicationFactor);
     GARAM_ERRC_NAME(InvalidReplicaAssignment);
     GARAM_ERRC_NAME(NoReassignment);
+    GARAM_ERRC_NAME(PolicyViolation);
     GARAM_ERRC_NAME(InvalidConfig);
     GARAM_ERRC_NAME(NoController);
     GARAM_ERRC_NAME(BrokerIdNotRegistered);

@@ -43,6 +43,7 @@ enum class Errc : int {
   kInvalidReplicaAssignment,      // Manual assignment does not add up.
   kNoReassignment,                // Nothing is being moved that could be cancelled.
   kInvalidConfig,                 // A config key or value is not acceptable.
+  kPolicyViolation,               // The topic's settings do not allow it.
   kNoController,                  // No controller leads now: try again.
   kBrokerIdNotRegistered,         // The command names a broker the cluster does not know.
   kInconsistentClusterId,         // The peer or folder belongs to another cluster.

@@ -86,7 +86,7 @@ const BrokerEndpoint& BrokerImage::EndpointFor(std::string_view listener) const 
   return endpoints.front();
 }
 
-bool TopicImage::internal() const {
+bool IsInternalTopic(std::string_view name) {
   return name == "__consumer_offsets" || name == "__transaction_state";
 }
 

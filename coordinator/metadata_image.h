@@ -89,13 +89,16 @@ struct PartitionImage {
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 
+// __consumer_offsets and __transaction_state.
+bool IsInternalTopic(std::string_view name);
+
 struct TopicImage {
   std::string name{};
   TopicId id{};
   std::vector<PartitionImage> partitions{};
   std::map<std::string, std::string> configs{};  // As given at creation; defaults are not in it.
 
-  bool internal() const;  // __consumer_offsets and __transaction_state.
+  bool internal() const { return IsInternalTopic(name); }
   // Null when there is none of this number.
   const PartitionImage* Find(int32_t partition) const;
   friend bool operator==(const TopicImage&, const TopicImage&) = default;

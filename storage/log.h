@@ -59,6 +59,8 @@ struct LogOptions {
   int32_t index_interval_bytes = 4096;
   int64_t flush_messages = 1;  // 1: mode F. More: mode P, synced at least every that many records.
   int64_t flush_ms = 1000;     // Mode P: at most this long after the write.
+  // Whether a segment without a record may end: in a log that holds none (group 0).
+  bool rolls_without_records = false;
   // Mode P: with more unsynced bytes than this, writes go through the pool (the kernel may make a
   // writer wait for the disk).
   size_t inline_dirty_bytes_max = 16 << 20;

@@ -157,8 +157,11 @@ void SegmentedLog::SetOptions(const LogOptions& options) {
 
 bool SegmentedLog::ShouldRoll(size_t entry_bytes) const {
   const Segment& segment = *segments_.back();
-  // A segment without a record stays: ending it would free nothing.
-  if (segment.end.offset == segment.header.base_offset) return false;
+  // Ending a segment without a record would free nothing.
+  const bool empty = options_.rolls_without_records
+                         ? segment.end.index == segment.header.base_index
+                         : segment.end.offset == segment.header.base_offset;
+  if (empty) return false;
   if (segment.end.position + static_cast<int64_t>(entry_bytes) > options_.segment_bytes) {
     return true;
   }

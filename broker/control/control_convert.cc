@@ -113,6 +113,23 @@ FormationProposal FromProto(const control::FormationProposal& from) {
   return to;
 }
 
+void ToProto(const CopyRequest& from, control::CopyRequest& to) {
+  to.set_group(from.group.value());
+  if (!from.piece) return;
+  to.mutable_piece()->set_base_index(from.piece->base_index.value());
+  to.mutable_piece()->set_position(from.piece->position);
+  to.mutable_piece()->set_bytes_max(from.piece->bytes_max);
+}
+
+CopyRequest FromProto(const control::CopyRequest& from) {
+  CopyRequest request{GroupId(from.group()), std::nullopt};
+  if (from.has_piece()) {
+    request.piece = {LogIndex(from.piece().base_index()), from.piece().position(),
+                     from.piece().bytes_max()};
+  }
+  return request;
+}
+
 void ToProto(const FormationStatus& from, control::FormationReply& to) {
   ToProto(from.self, *to.mutable_self());
   to.set_blank(from.blank);

@@ -32,6 +32,9 @@ FullState FromProto(const control::FullStateReply& from);
 void ToProto(const FormationProposal& from, control::FormationProposal& to);
 FormationProposal FromProto(const control::FormationProposal& from);
 
+void ToProto(const CopyRequest& from, control::CopyRequest& to);
+CopyRequest FromProto(const control::CopyRequest& from);
+
 void ToProto(const FormationStatus& from, control::FormationReply& to);
 FormationStatus FromProto(const control::FormationReply& from);
 

@@ -58,6 +58,7 @@ struct ControlPeer::Attempt {
 
 ControlPeer::ControlPeer(PeerAddress address, const Context& context)
     : address_(std::move(address)), context_(context), backoff_(context.backoff_min) {
+  copy_stub_ = control::Control::NewStub(NewChannel());
   channel_ = NewChannel();  // Connects when it is first used.
   stub_ = control::Control::NewStub(channel_);
 }

@@ -50,6 +50,8 @@ class ControlPeer final : public std::enable_shared_from_this<ControlPeer> {
   // The pair's stream; null while there is none.
   std::shared_ptr<PairStream> stream() const;
   std::shared_ptr<Stub> stub() const;
+  // Over a connection of its own: what is large must not hold up what is urgent.
+  std::shared_ptr<Stub> copy_stub() const { return copy_stub_; }
 
  private:
   struct Attempt;  // One handshake under way.
@@ -65,6 +67,7 @@ class ControlPeer final : public std::enable_shared_from_this<ControlPeer> {
 
   const PeerAddress address_;
   const Context context_;
+  std::shared_ptr<Stub> copy_stub_;  // Connects when it is first used.
 
   // Executor 0.
   std::shared_ptr<grpc::Channel> channel_;

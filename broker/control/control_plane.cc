@@ -20,6 +20,9 @@
 namespace garam {
 namespace {
 
+// A piece of a segment may wait for a slow disk; nobody waits for it.
+constexpr Duration kCopyTimeout = Millis(30'000);
+
 constexpr int kMessageBytesMax = 64 << 20;
 
 // gRPC's own lines, which it would print for every refused connection, are for debugging only.
@@ -186,16 +189,17 @@ void ControlPlane::PushLeaderStates(NodeId node, std::vector<LeaderState> states
   if (auto stream = StreamTo(node)) stream->SendLeaderStates(states);
 }
 
-// One unary call over the pair's channel. `start(async, context, request, reply, callback)` makes
-// it; `done(status, reply)` runs on executor 0.
+// One unary call over the pair's channel, or another of `stub_of`. `start(async, context, request,
+// reply, callback)` makes it; `done(status, reply)` runs on executor 0.
 template <class Request, class Reply, class Start, class Done>
-void ControlPlane::Call(NodeId node, Duration timeout, Request request, Start start, Done done) {
+void ControlPlane::Call(NodeId node, Duration timeout, Request request, Start start, Done done,
+                        StubOf stub_of) {
   auto call = std::make_shared<UnaryCall<Request, Reply>>();
   auto shared_done = std::make_shared<Done>(std::move(done));
   const auto finish = [&executor = executor_, call, shared_done](const absl::Status& status) {
     executor.Post([call, shared_done, status] { (*shared_done)(status, call->reply); });
   };
-  if (auto peer = peers_->Find(node)) call->stub = peer->stub();
+  if (auto peer = peers_->Find(node)) call->stub = ((*peer).*stub_of)();
   if (call->stub == nullptr) {
     return finish(MakeError(Errc::kBrokerIdNotRegistered,
                             absl::StrCat("broker ", node.value(), " is no peer of this one")));
@@ -267,6 +271,21 @@ void ControlPlane::OfferFormation(NodeId node, FormationProposal proposal,
       [done = std::move(done)](const absl::Status& status, const Reply&) mutable {
         std::move(done)(status);
       });
+}
+
+void ControlPlane::CopyLog(NodeId node, CopyRequest request, CopyDone done) {
+  using Reply = control::CopyReply;
+  control::CopyRequest message;
+  ToProto(request, message);
+  Call<control::CopyRequest, Reply>(
+      node, kCopyTimeout, std::move(message),
+      [](auto* async, auto... args) { async->CopyLog(args...); },
+      [done = std::move(done)](const absl::Status& status, Reply& reply) mutable {
+        if (!status.ok()) return std::move(done)(status);
+        std::move(done)(
+            CopyReply{std::move(*reply.mutable_bytes()), std::move(*reply.mutable_snapshot())});
+      },
+      &ControlPeer::copy_stub);
 }
 
 }  // namespace garam

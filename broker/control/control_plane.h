@@ -60,13 +60,16 @@ class ControlPlane final : public PeerControl {
                       absl::AnyInvocable<void(absl::StatusOr<FormationStatus>) &&> done) override;
   void OfferFormation(NodeId node, FormationProposal proposal,
                       absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void CopyLog(NodeId node, CopyRequest request, CopyDone done) override;
 
  private:
   class Peers;
 
   std::shared_ptr<PairStream> StreamTo(NodeId node) const;
+  using StubOf = std::shared_ptr<ControlPeer::Stub> (ControlPeer::*)() const;
   template <class Request, class Reply, class Start, class Done>
-  void Call(NodeId node, Duration timeout, Request request, Start start, Done done);
+  void Call(NodeId node, Duration timeout, Request request, Start start, Done done,
+            StubOf stub_of = &ControlPeer::stub);
 
   const ControlOptions options_;
   Executor& executor_;

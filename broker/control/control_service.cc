@@ -88,4 +88,21 @@ grpc::ServerUnaryReactor* ControlService::OfferFormation(grpc::CallbackServerCon
   return reactor;
 }
 
+grpc::ServerUnaryReactor* ControlService::CopyLog(grpc::CallbackServerContext* /*call*/,
+                                                  const control::CopyRequest* request,
+                                                  control::CopyReply* reply) {
+  auto [answer, reactor] = UnaryAnswer<control::CopyReply>::Make(reply);
+  context_->executor.Post(
+      [context = context_, asked = FromProto(*request), kept = std::move(answer)]() mutable {
+        context->events.OnCopyAsked(
+            asked, [kept = std::move(kept)](absl::StatusOr<CopyReply> result) mutable {
+              kept.Finish(result.status(), [&](control::CopyReply& to) {
+                to.set_bytes(std::move(result->bytes));
+                to.set_snapshot(std::move(result->snapshot));
+              });
+            });
+      });
+  return reactor;
+}
+
 }  // namespace garam

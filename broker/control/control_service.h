@@ -54,6 +54,9 @@ class ControlService final : public control::Control::CallbackService {
   grpc::ServerUnaryReactor* OfferFormation(grpc::CallbackServerContext* call,
                                            const control::FormationOffer* request,
                                            control::FormationAccepted* reply) override;
+  grpc::ServerUnaryReactor* CopyLog(grpc::CallbackServerContext* call,
+                                    const control::CopyRequest* request,
+                                    control::CopyReply* reply) override;
 
  private:
   const std::shared_ptr<const Context> context_;

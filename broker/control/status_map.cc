@@ -58,6 +58,7 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidReplicationFactor:
     case Errc::kInvalidReplicaAssignment:
     case Errc::kNoReassignment:
+    case Errc::kPolicyViolation:
     case Errc::kInvalidConfig:
     case Errc::kInvalidFetchSessionEpoch:
       return grpc::StatusCode::INVALID_ARGUMENT;

@@ -16,6 +16,7 @@ constexpr ApiRow kRows[] = {
     {ApiKey::kApiVersions, HandleApiVersions},
     {ApiKey::kCreateTopics, HandleCreateTopics},
     {ApiKey::kDeleteTopics, HandleDeleteTopics},
+    {ApiKey::kDeleteRecords, HandleDeleteRecords},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
     {ApiKey::kDescribeLogDirs, HandleDescribeLogDirs},
     {ApiKey::kElectLeaders, HandleElectLeaders},

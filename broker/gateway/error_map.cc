@@ -65,6 +65,8 @@ ErrorCode ToErrorCode(Errc errc) {
       return ErrorCode::kInvalidReplicationFactor;
     case Errc::kInvalidReplicaAssignment:
       return ErrorCode::kInvalidReplicaAssignment;
+    case Errc::kPolicyViolation:
+      return ErrorCode::kPolicyViolation;
     case Errc::kNoReassignment:
       return ErrorCode::kNoReassignmentInProgress;
     case Errc::kInvalidConfig:

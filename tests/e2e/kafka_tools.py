@@ -9,6 +9,7 @@ JARS = ROOT / "build" / "kafka-tools"
 POM = pathlib.Path(__file__).parent / "kafka_tools" / "pom.xml"
 FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"
 CLASSES = {
+    "kafka-delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
     "kafka-leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
     "kafka-reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",

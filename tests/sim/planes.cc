@@ -119,6 +119,16 @@ void SimControl::OfferFormation(NodeId node, FormationProposal proposal,
       std::move(done), [](bool refused) { return NotThere(refused); });
 }
 
+void SimControl::CopyLog(NodeId node, CopyRequest request, CopyDone done) {
+  using Result = absl::StatusOr<CopyReply>;
+  Ask<Result>(
+      node, kCallTimeout,
+      [request](PeerEvents& events, Reply<Result> reply) {
+        events.OnCopyAsked(request, std::move(reply));
+      },
+      std::move(done), [](bool refused) { return Result(NotThere(refused)); });
+}
+
 bool SimStreams::Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) {
   for (const GroupMessage& message : messages) env_.on_send(env_.self, message);
   return env_.network.Send(env_.self, to, 1 + shard,

@@ -43,6 +43,7 @@ class SimControl final : public PeerControl {
                       absl::AnyInvocable<void(absl::StatusOr<FormationStatus>) &&> done) override;
   void OfferFormation(NodeId node, FormationProposal proposal,
                       absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void CopyLog(NodeId node, CopyRequest request, CopyDone done) override;
 
  private:
   template <class Result>

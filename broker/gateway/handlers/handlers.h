@@ -8,6 +8,7 @@ namespace garam {
 void HandleAlterPartitionReassignments(RequestPtr request);
 void HandleApiVersions(RequestPtr request);
 void HandleCreateTopics(RequestPtr request);
+void HandleDeleteRecords(RequestPtr request);
 void HandleDeleteTopics(RequestPtr request);
 void HandleDescribeCluster(RequestPtr request);
 void HandleDescribeLogDirs(RequestPtr request);

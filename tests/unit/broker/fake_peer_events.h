@@ -67,6 +67,10 @@ class FakePeerEvents final : public PeerEvents {
     Note<void>([&] { offered = std::move(proposal); });
     std::move(done)(offer_answer);
   }
+  void OnCopyAsked(CopyRequest request, CopyDone done) override {
+    Note<void>([&] { copies_asked.push_back(request); });
+    std::move(done)(copy_answer);
+  }
   void OnStreamMessages(NodeId from, size_t shard, std::vector<GroupMessage> messages) override {
     if (on_stream_messages) on_stream_messages(from, shard, messages);
     Note<void>([&] { Append(stream_messages, std::move(messages)); });
@@ -88,6 +92,8 @@ class FakePeerEvents final : public PeerEvents {
   std::string refuse_handshake;
   FullState full_state;
   FormationStatus formation;
+  absl::StatusOr<CopyReply> copy_answer = CopyReply();
+  std::vector<CopyRequest> copies_asked;
   absl::Status offer_answer;
   std::function<void(std::string, absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>)>
       on_controller_call;

@@ -9,7 +9,9 @@ namespace {
 
 TEST(MetadataSnapshotTest, ReadsBackWhatItWrote) {
   storage::FakeKvStore kv;
-  ASSERT_TRUE(SaveMetadataSnapshot(kv, {MetadataImage::Empty()->At(LogIndex(7)), Term(3)}).ok());
+  ASSERT_TRUE(
+      SaveMetadataSnapshot(kv, {MetadataImage::Empty()->At(LogIndex(7)), Term(3)}, /*sync=*/false)
+          .ok());
   const absl::StatusOr<MetadataSnapshot> loaded = LoadMetadataSnapshot(kv);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->image->applied_index(), LogIndex(7));

@@ -38,6 +38,7 @@ class FakeNetwork final : public PeerControl, public PeerStreams {
                       absl::AnyInvocable<void(absl::StatusOr<FormationStatus>) &&>) override {}
   void OfferFormation(NodeId, FormationProposal,
                       absl::AnyInvocable<void(absl::Status) &&>) override {}
+  void CopyLog(NodeId, CopyRequest, CopyDone) override {}
   bool Send(NodeId, size_t, std::vector<GroupMessage>) override { return true; }
 
  private:
@@ -69,7 +70,8 @@ class NodeManagerTest : public ::testing::Test {
             [this](const std::string& reason) { rejected_.push_back(reason); },
             [](std::string, auto) {},
             [] { return FormationStatus(); },
-            [](FormationProposal, auto) {}};
+            [](FormationProposal, auto) {},
+            [](CopyRequest, CopyDone) {}};
   }
 
   FakeClock clock_;

@@ -97,6 +97,14 @@ class TestCluster::Control final : public PeerControl {
         },
         std::move(done));
   }
+  void CopyLog(NodeId node, CopyRequest request, CopyDone done) override {
+    Ask<absl::StatusOr<CopyReply>>(
+        node,
+        [request](PeerEvents& events, auto reply) {
+          events.OnCopyAsked(request, std::move(reply));
+        },
+        std::move(done));
+  }
 
  private:
   template <class Deliver>
@@ -192,6 +200,7 @@ void TestCluster::Start(NodeId id) {
     if (other->id == id) config.control_address = address;
   }
   config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
+  if (adjust) adjust(config);
   auto folder = DataFolder::Open(node.files, "/data", id, node.random);
   ASSERT_TRUE(folder.ok()) << folder.status();
   node.folder = *std::move(folder);
@@ -346,12 +355,21 @@ bool TestCluster::Produce(const std::string& topic, const std::string& value,
   return true;
 }
 
-std::map<Offset, std::string> TestCluster::ReadAll(const std::string& topic) {
+bool TestCluster::DeleteRecords(const std::string& topic, Offset before) {
+  std::shared_ptr<Partition> partition = PartitionOn(LeaderOf(topic), topic);
+  if (partition == nullptr) return false;
+  std::optional<absl::StatusOr<Offset>> start;
+  partition->DeleteRecords(before, clock_.Mono() + Millis(10000),
+                           [&start](absl::StatusOr<Offset> result) { start = result; });
+  return RunUntil([&] { return start.has_value(); }) && start->ok() && **start == before;
+}
+
+std::map<Offset, std::string> TestCluster::ReadAll(const std::string& topic, Offset from) {
   std::map<Offset, std::string> values;
   for (bool more = true; more;) {
     std::shared_ptr<Partition> partition = PartitionOn(LeaderOf(topic), topic);
     ReadSpec spec;
-    spec.from = values.empty() ? Offset(0) : values.rbegin()->first + 1;
+    spec.from = values.empty() ? from : values.rbegin()->first + 1;
     spec.bytes_max = 1 << 20;
     bool done = false;
     more = false;

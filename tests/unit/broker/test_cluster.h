@@ -52,7 +52,12 @@ class TestCluster {
   bool Produce(const std::string& topic, const std::string& value, std::optional<Offset>* acked,
                Errc* failure = nullptr);
   // The bytes of the records that the leader serves, by their batch's offset; steps until read.
-  std::map<Offset, std::string> ReadAll(const std::string& topic);
+  std::map<Offset, std::string> ReadAll(const std::string& topic, Offset from = Offset(0));
+  // Has the leader drop what is below `before`, and steps until a majority has.
+  bool DeleteRecords(const std::string& topic, Offset before);
+
+  // Of every broker that is started from now on.
+  std::function<void(BrokerConfig&)> adjust;
 
  private:
   struct Node;

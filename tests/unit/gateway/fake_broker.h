@@ -103,6 +103,17 @@ class FakePartition final : public Partition {
     return bytes;
   }
 
+  void DeleteRecords(Offset before, MonoTime,
+                     absl::AnyInvocable<void(absl::StatusOr<Offset>) &&> done) override {
+    if (!error.ok()) return std::move(done)(error);
+    if (before == kHighWatermark) before = high_watermark;
+    if (before > high_watermark) {
+      return std::move(done)(MakeError(Errc::kOffsetOutOfRange, "beyond the high watermark"));
+    }
+    log_start = std::max(log_start, before);
+    std::move(done)(log_start);
+  }
+
   WatchId Watch(std::function<void(size_t bytes)> wake) override {
     watches_.emplace(++last_watch_, std::move(wake));
     return last_watch_;

@@ -1,6 +1,7 @@
-// ListOffsets and OffsetForLeaderEpoch.
+// ListOffsets, OffsetForLeaderEpoch and DeleteRecords.
 #include <gmock/gmock.h>
 
+#include "proto/kafka/delete_records.h"
 #include "proto/kafka/list_offsets.h"
 #include "proto/kafka/offset_for_leader_epoch.h"
 #include "tests/unit/gateway/handler_fixture.h"
@@ -8,6 +9,8 @@
 namespace garam {
 namespace {
 
+using kafka::DeleteRecordsRequest;
+using kafka::DeleteRecordsResponse;
 using kafka::ErrorCode;
 using kafka::ListOffsetsRequest;
 using kafka::ListOffsetsResponse;
@@ -100,6 +103,48 @@ TEST_F(OffsetsHandlersTest, TellsWhereAnEpochEnds) {
     EXPECT_EQ(ends[2].error_code, ErrorCode::kFencedLeaderEpoch);
     EXPECT_EQ(ends[3].error_code, ErrorCode::kUnknownTopicOrPartition);
   }
+}
+
+TEST_F(OffsetsHandlersTest, RecordsAreDeletedUpToAnOffsetOrUpToTheHighWatermark) {
+  partition_->high_watermark = Offset(10);
+  for (int16_t version = 0; version <= 2; ++version) {
+    for (const auto& [offset, expected] :
+         std::vector<std::pair<int64_t, int64_t>>{{4 + version, 4 + version}, {1, 4 + version}}) {
+      DeleteRecordsRequest message;
+      message.topics.push_back({"t", {{0, offset}}});
+      message.timeout_ms = 1000;
+      const auto answer = Ask<DeleteRecordsResponse>(message, version);
+      EXPECT_EQ(answer.topics.at(0).partitions.at(0).error_code, ErrorCode::kNone);
+      EXPECT_EQ(answer.topics.at(0).partitions.at(0).low_watermark, expected);
+    }
+  }
+  DeleteRecordsRequest all;
+  all.topics.push_back({"t", {{0, -1}}});
+  EXPECT_EQ(Ask<DeleteRecordsResponse>(all, 2).topics.at(0).partitions.at(0).low_watermark, 10);
+}
+
+TEST_F(OffsetsHandlersTest, DeletionsThatCannotBeAreRefusedOneByOne) {
+  partition_->high_watermark = Offset(10);
+  TopicConfig compacted;
+  compacted.cleanup_compact = true;
+  compacted.cleanup_delete = false;
+  broker_.AddPartition("compacted", 0, 1)->SetConfig(compacted);
+  broker_.AddPartition("__consumer_offsets", 0, 1);
+  DeleteRecordsRequest message;
+  message.topics.push_back({"t", {{0, 11}, {0, 3}, {7, 3}}});
+  message.topics.push_back({"compacted", {{0, 0}}});
+  message.topics.push_back({"__consumer_offsets", {{0, 0}}});
+  const auto response = Ask<DeleteRecordsResponse>(message, 2);
+  std::vector<ErrorCode> codes;
+  for (const auto& topic : response.topics) {
+    for (const auto& partition : topic.partitions) {
+      codes.push_back(partition.error_code);
+      EXPECT_EQ(partition.low_watermark, -1);
+    }
+  }
+  EXPECT_THAT(codes, ElementsAre(ErrorCode::kOffsetOutOfRange, ErrorCode::kInvalidRequest,
+                                 ErrorCode::kUnknownTopicOrPartition, ErrorCode::kPolicyViolation,
+                                 ErrorCode::kInvalidTopicException));
 }
 
 }  // namespace

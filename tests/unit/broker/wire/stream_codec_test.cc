@@ -26,6 +26,8 @@ GroupMessage SomeAppend() {
   append.commit = LogIndex(3);
   append.leader_last = LogIndex(12);
   append.to = Incarnation(13);
+  append.leader_first = LogIndex(14);
+  append.round = 15;
   append.entries.push_back(Entry(8, EntryKind::kNoop, ""));
   append.entries.push_back(Entry(9, EntryKind::kBatch, "a batch"));
   append.entries.push_back(Entry(10, EntryKind::kRoll, "r"));
@@ -73,9 +75,9 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "4752"
             "01"
             "02"
-            "0000006c"
+            "0000007c"
             "00000008"
-            "ac6c51f8"
+            "38d380f4"
             // Group, kind of message.
             "0102030405060708"
             "03"
@@ -123,6 +125,8 @@ TEST(StreamCodecTest, AnAppendSurvivesTheWay) {
   EXPECT_EQ(after.commit, before.commit);
   EXPECT_EQ(after.to, before.to);
   EXPECT_EQ(after.leader_last, before.leader_last);
+  EXPECT_EQ(after.leader_first, before.leader_first);
+  EXPECT_EQ(after.round, before.round);
   ASSERT_EQ(after.entries.size(), before.entries.size());
   for (size_t i = 0; i < after.entries.size(); ++i) {
     EXPECT_EQ(after.entries[i].index, before.entries[i].index);
