@@ -55,24 +55,15 @@ def test_who_was_away_while_the_log_start_moved_copies_segments(three, tmp_path)
     three.wait_whole("trimmed", 1)
     assert "copying entries" in away.log_text()
     write(three, "trimmed", range(60, 65))
-    # Only what was copied is left to read from, with one of the others for a majority.
-    three[leader].kill()
-    kept = {offset: offset for offset in range(40, 65)}
-    eventually(lambda: three.leaders("trimmed")[0] in set(three.brokers) - {leader},
-               what="another leader")
-    if three.leaders("trimmed")[0] != away.node:
-        kafka_tools.run("kafka-reassign-partitions", three, "--execute",
-                        "--reassignment-json-file", assignment(tmp_path, three, away, leader))
-        eventually(lambda: three.leaders("trimmed")[0] == away.node, what="the copy leads")
-    assert read(three, "trimmed") == kept
-
-
-def assignment(tmp_path, cluster, first, last):
-    """The same replicas with `first` in front: it is to lead."""
-    third = (set(cluster.brokers) - {first.node, last}).pop()
+    # From now on it is the copy that everybody reads.
+    order = [away.node] + [node for node in three.replicas("trimmed")[0] if node != away.node]
     plan = tmp_path / "order.json"
-    plan.write_text(kafka_tools.assignment("trimmed", [[first.node, third, last]]))
-    return plan
+    plan.write_text(kafka_tools.assignment("trimmed", [order]))
+    kafka_tools.run("kafka-reassign-partitions", three, "--reassignment-json-file", plan,
+                    "--execute")
+    eventually(lambda: three.leaders("trimmed")[0] == away.node, what="the copy leads")
+    three[leader].kill()
+    assert read(three, "trimmed") == {offset: offset for offset in range(40, 65)}
 
 
 def test_a_broker_that_was_away_for_long_gets_the_metadata_as_a_snapshot(make_cluster):
