@@ -72,14 +72,23 @@ class FakeFileSystem final : public FileSystem {
 
  private:
   friend class FakeFile;
+  // Zeros are counted, not kept: logs write many ahead of themselves.
   struct UnsyncedWrite {
     int64_t position;
     std::string bytes;
+    int64_t zeros = 0;      // Behind the bytes.
     bool truncate = false;  // Sets the size to `position` instead.
+
+    int64_t size() const { return static_cast<int64_t>(bytes.size()) + zeros; }
+    void Shorten(int64_t size);
+  };
+  struct Image {
+    std::string bytes;
+    int64_t size = 0;  // What lies behind the bytes is zeros.
   };
   struct Node {
-    std::string seen;
-    std::string durable;
+    Image seen;
+    Image durable;
     std::vector<UnsyncedWrite> unsynced;
   };
   using NodePtr = std::shared_ptr<Node>;
@@ -93,7 +102,7 @@ class FakeFileSystem final : public FileSystem {
   };
 
   static std::string FolderOf(const std::string& path);
-  static void Apply(const UnsyncedWrite& write, std::string& image);
+  static void Apply(const UnsyncedWrite& write, Image& image);
   int Fault(Call call, const std::string& path);
   static absl::Status Error(int fault, const std::string& path);
   void NoteName(const std::string& path, NodePtr node);

@@ -44,6 +44,15 @@ BrokerConfig SimNode::Config() const {
   }
   config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
   config.replica_lag_time_max = Millis(1500);
+  // As defaults: a topic itself may not ask for segments as small as these.
+  if (env_.options.segment_bytes > 0) {
+    config.topic_defaults["segment.bytes"] = absl::StrCat(env_.options.segment_bytes);
+    config.topic_defaults["index.interval.bytes"] = absl::StrCat(env_.options.segment_bytes / 8);
+  }
+  if (env_.options.segment_age > Duration(0)) {
+    config.topic_defaults["segment.ms"] =
+        absl::StrCat(std::chrono::duration_cast<Millis>(env_.options.segment_age).count());
+  }
   return config;
 }
 

@@ -1,5 +1,7 @@
 #include "tests/sim/options.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
 
@@ -125,9 +127,13 @@ Options Options::Draw(uint64_t seed) {
   options.idle_every = Millis(Pick<3>(random, {0, 500, 2000}));
   options.fault_every = Millis(Pick<4>(random, {200, 500, 1500, 4000}));
   options.value_bytes_max = static_cast<int>(Pick<3>(random, {20, 200, 2000}));
-  if (random.Below(6) == 0) {  // The smallest segments that there are, and records to fill them.
+  const uint64_t sizes = random.Below(24);
+  if (sizes == 0) {  // Records that fill windows and segments; slow, so not often.
     options.segment_bytes = 1 << 20;
     options.value_bytes_max = 60'000;
+  } else if (sizes <= 12) {  // Rolls are frequent, and some batches are too large for a segment.
+    options.segment_bytes = 1024 << (sizes % 5);
+    options.value_bytes_max = std::min(options.value_bytes_max, options.segment_bytes);
   }
   for (size_t i = 0; i <= static_cast<size_t>(Fault::kMoves); ++i) {
     options.faults[i] = random.Below(2) == 0;
@@ -147,6 +153,7 @@ Options Options::Draw(uint64_t seed) {
   if (!options.has(Fault::kMoves) && !in_doubt) {
     options.faults[static_cast<size_t>(Fault::kWipe)] = random.Below(2) == 0;
   }
+  if (random.Below(5) == 0) options.segment_age = Millis(1000);
   return options;
 }
 
@@ -176,7 +183,8 @@ std::string Options::ToString() const {
       nodes, " nodes, ", shards, " shards, ", topics, "x", partitions, " partitions, mode ",
       unflushed ? "P" : "F", ", min.insync ", min_isr, ", links ", ms(link_delay), " ms, disks ",
       ms(disk_latency), " ms, a produce every ", ms(produce_every), " ms, a fault every ",
-      ms(fault_every), " ms, for ", ms(length), " ms; faults:");
+      ms(fault_every), " ms, values of ", value_bytes_max, " bytes, segments of ", segment_bytes,
+      " bytes and ", ms(segment_age), " ms, for ", ms(length), " ms; faults:");
   for (size_t i = 0; i < kFaults; ++i) {
     if (faults[i]) absl::StrAppend(&text, " ", std::string(kNames[i]));
   }

@@ -52,7 +52,8 @@ struct Options {
   Duration idle_every = Millis(0);      // So often, producers rest for a while; 0: never.
   Duration fault_every = Millis(500);
   int value_bytes_max = 100;
-  int segment_bytes = 0;  // 0: the default.
+  int segment_bytes = 0;               // 0: the default.
+  Duration segment_age = Duration(0);  // 0: the default. By the wall clock, which may jump.
 
   std::array<bool, kFaults> faults{};
 

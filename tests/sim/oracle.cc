@@ -37,11 +37,22 @@ void Oracle::Fail(NodeId node, GroupId group, const std::string& what) {
   world_.Fail(absl::StrCat("node ", node.value(), ", group ", group.value(), ": ", what));
 }
 
+// Most turns change nothing of most replicas. A log with the same end has not changed below it.
+bool Oracle::IsAsSeen(const raft::Core& core, const View& view) {
+  return !view.fresh && view.member_id == core.incarnation() && view.term == core.term() &&
+         view.role == core.role() && view.commit == core.commit_index() &&
+         view.durable == core.durable_index() && view.written == core.written_index() &&
+         view.last() == core.last_index() &&
+         (view.terms.empty() || view.terms.back() == core.terms().TermAt(view.last())) &&
+         view.configuration == core.configuration();
+}
+
 void Oracle::Check(NodeId node, const Replica& replica) {
   const raft::Core& core = replica.core();
   const GroupId group = replica.group();
   if (deleted_.contains(group)) return;
   View& view = views_[{node, group}];
+  if (IsAsSeen(core, view)) return;
   if (view.member_id != core.incarnation() && view.member_id != Incarnation(0)) OnLeft(node, group);
   view.member_id = core.incarnation();
   if (view.fresh) CheckRestart(node, group, core, view);

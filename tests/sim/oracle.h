@@ -109,6 +109,7 @@ class Oracle {
     return (static_cast<uint64_t>(index.value()) << 32) | static_cast<uint32_t>(term.value());
   }
   static Entry Describe(const LogEntry& entry);
+  static bool IsAsSeen(const raft::Core& core, const View& view);
 
   void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view);

@@ -77,20 +77,22 @@ class Simulation {
     world_.Note(static_cast<uint64_t>(world_.now_us()));
     world_.Note(static_cast<uint64_t>(node.id().value()));
     if (!node.running()) return;
-    std::vector<GroupId> groups;
+    open_groups_.clear();
     node.ForEachReplica([&](const Replica& replica) {
-      groups.push_back(replica.group());
+      open_groups_.push_back(replica.group());
       if (!world_.failed()) oracle_.Check(node.id(), replica);
     });
-    NoteGroups(node, std::move(groups));
+    NoteGroups(node);
   }
 
   // A group that a process had and has no more is deleted, or has moved away from it.
-  void NoteGroups(const SimNode& node, std::vector<GroupId> groups) {
+  void NoteGroups(const SimNode& node) {
+    const std::vector<GroupId>& now = open_groups_;
     auto& [life, before] = groups_[node.id()];
-    if (life == node.life() && groups != before) {
+    if (life == node.life() && now == before) return;
+    if (life == node.life()) {
       for (GroupId group : before) {
-        if (std::find(groups.begin(), groups.end(), group) != groups.end()) continue;
+        if (std::find(now.begin(), now.end(), group) != now.end()) continue;
         if (node.core().image()->FindGroup(group) == nullptr) {
           oracle_.Forget(group);
         } else {
@@ -99,7 +101,7 @@ class Simulation {
       }
     }
     life = node.life();
-    before = std::move(groups);
+    before = now;
   }
 
   void OnSend(NodeId from, const GroupMessage& message) {
@@ -252,6 +254,7 @@ class Simulation {
   Workload workload_;
   Nemesis nemesis_;
   std::map<NodeId, std::pair<uint64_t, std::vector<GroupId>>> groups_;  // By life.
+  std::vector<GroupId> open_groups_;                                    // Of the node at hand.
   std::map<std::pair<NodeId, GroupId>, int> alone_for_;                 // In looks.
   bool healing_ = false;
   std::string missing_;

@@ -67,9 +67,6 @@ void Workload::CreateTopic(const std::string& name, int partitions) {
     spec.configs.push_back({"flush.ms", "300"});
   }
   spec.configs.push_back({"min.insync.replicas", absl::StrCat(options_.min_isr)});
-  if (options_.segment_bytes > 0) {
-    spec.configs.push_back({"segment.bytes", absl::StrCat(options_.segment_bytes)});
-  }
   node->Deliver(0, [this, node, spec] {
     node->core().CreateTopics(
         {spec}, false, node->clock().Mono() + std::chrono::seconds(2), 0,
