@@ -88,6 +88,8 @@ class FakeFile final : public File {
 
 namespace {
 
+constexpr int64_t kSector = 512;
+
 bool AllZeros(std::string_view bytes) {
   return bytes.empty() ||
          (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
@@ -315,19 +317,42 @@ absl::Status FakeFileSystem::SyncNode(Node& node, const std::string& path) {
   return error_number == 0 ? absl::OkStatus() : IoError(error_number, path);
 }
 
-void FakeFileSystem::CrashFile(Node& node, Random* random) {
-  if (random != nullptr && !node.unsynced.empty()) {
-    size_t whole = random->Below(node.unsynced.size() + 1);
-    for (size_t i = 0; i < whole; ++i) Apply(node.unsynced[i], node.durable);
-    if (whole < node.unsynced.size() && !node.unsynced[whole].truncate) {
-      UnsyncedWrite torn = node.unsynced[whole];
-      auto kept = static_cast<int64_t>(random->Below(static_cast<uint64_t>(torn.size()) + 1));
-      if (random->Below(2) == 0) {
-        const int64_t end = (torn.position + kept) / 512 * 512;
-        kept = std::max<int64_t>(0, end - torn.position);
+void FakeFileSystem::Tear(const UnsyncedWrite& write, Random& random, Image& image) {
+  UnsyncedWrite torn = write;
+  auto kept = static_cast<int64_t>(random.Below(static_cast<uint64_t>(torn.size()) + 1));
+  if (random.Below(2) == 0) {
+    const int64_t end = (torn.position + kept) / kSector * kSector;
+    kept = std::max<int64_t>(0, end - torn.position);
+  }
+  torn.Shorten(kept);
+  if (kept > 0) Apply(torn, image);
+}
+
+void FakeFileSystem::Scatter(const UnsyncedWrite& write, Random& random, Image& image) {
+  for (int64_t done = 0; done < write.size();) {
+    const int64_t size = std::min(kSector - (write.position + done) % kSector, write.size() - done);
+    if (random.Below(2) == 0) {
+      UnsyncedWrite sector{.position = write.position + done, .bytes = {}};
+      if (const auto from = static_cast<size_t>(done); from < write.bytes.size()) {
+        sector.bytes = write.bytes.substr(from, static_cast<size_t>(size));
       }
-      torn.Shorten(kept);
-      if (kept > 0) Apply(torn, node.durable);
+      sector.zeros = size - static_cast<int64_t>(sector.bytes.size());
+      Apply(sector, image);
+    }
+    done += size;
+  }
+}
+
+void FakeFileSystem::CrashFile(Node& node, Random* random, Kept kept) {
+  if (random != nullptr && !node.unsynced.empty()) {
+    size_t next = random->Below(node.unsynced.size() + 1);
+    for (size_t i = 0; i < next; ++i) Apply(node.unsynced[i], node.durable);
+    for (; next < node.unsynced.size() && !node.unsynced[next].truncate; ++next) {
+      if (kept == Kept::kFirstBytes) {
+        Tear(node.unsynced[next], *random, node.durable);
+        break;
+      }
+      Scatter(node.unsynced[next], *random, node.durable);
     }
   }
   node.unsynced.clear();
@@ -356,15 +381,15 @@ void FakeFileSystem::Crash() {
   std::lock_guard lock(mutex_);
   std::set<Node*> nodes;
   for (const auto& [path, node] : durable_names_) nodes.insert(node.get());
-  for (Node* node : nodes) CrashFile(*node, nullptr);
+  for (Node* node : nodes) CrashFile(*node, nullptr, Kept::kFirstBytes);
   FinishCrash();
 }
 
-void FakeFileSystem::Crash(Random& random) {
+void FakeFileSystem::Crash(Random& random, Kept kept) {
   std::lock_guard lock(mutex_);
   for (auto& [path, folder] : folders_) {
-    size_t kept = random.Below(folder.unsynced.size() + 1);
-    for (size_t i = 0; i < kept; ++i) {
+    const size_t names = random.Below(folder.unsynced.size() + 1);
+    for (size_t i = 0; i < names; ++i) {
       const NameChange& change = folder.unsynced[i];
       if (change.node) {
         durable_names_[change.path] = change.node;
@@ -379,7 +404,7 @@ void FakeFileSystem::Crash(Random& random) {
   // In the order of names: equal seeds give equal crashes.
   std::set<Node*> done;
   for (const auto& [path, node] : durable_names_) {
-    if (done.insert(node.get()).second) CrashFile(*node, &random);
+    if (done.insert(node.get()).second) CrashFile(*node, &random, kept);
   }
   FinishCrash();
 }

@@ -43,7 +43,10 @@ class FakeFileSystem final : public FileSystem {
   void Crash();
   // Power lost: of the unsynced writes of each file chance keeps a prefix, the last one of it torn
   // at a byte or at a 512-byte border; of the unsynced names of each folder it keeps a prefix.
-  void Crash(Random& random);
+  // kAnySectors: of the writes behind the prefix, up to the next truncation, each 512-byte sector
+  // is kept or not.
+  enum class Kept { kFirstBytes, kAnySectors };
+  void Crash(Random& random, Kept kept = Kept::kFirstBytes);
   // The process dies and the machine lives: nothing is lost, but open files and locks are.
   void KillProcess();
   // A lost disk: nothing is left.
@@ -107,7 +110,9 @@ class FakeFileSystem final : public FileSystem {
   static absl::Status Error(int fault, const std::string& path);
   void NoteName(const std::string& path, NodePtr node);
   int64_t UsedBytes() const;
-  void CrashFile(Node& node, Random* random);
+  static void Tear(const UnsyncedWrite& write, Random& random, Image& image);
+  static void Scatter(const UnsyncedWrite& write, Random& random, Image& image);
+  void CrashFile(Node& node, Random* random, Kept kept);
   void FinishCrash();
   absl::Status WriteNode(Node& node, const std::string& path, int64_t position,
                          std::span<const std::string_view> pieces);

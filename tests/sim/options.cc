@@ -9,8 +9,8 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",       "power-loss", "cut",   "reset",  "pause", "slow-disk",
-    "disk-error", "disk-full",  "clock", "topics", "moves", "wipe"};
+    "kill",  "power-loss", "cut",   "reset", "pause", "slow-disk", "disk-error", "disk-full",
+    "clock", "topics",     "moves", "wipe",  "stop",  "reorder",   "duplicate",  "join"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -154,6 +154,16 @@ Options Options::Draw(uint64_t seed) {
     options.faults[static_cast<size_t>(Fault::kWipe)] = random.Below(2) == 0;
   }
   if (random.Below(5) == 0) options.segment_age = Millis(1000);
+  options.append_bytes_max = static_cast<size_t>(Pick<4>(random, {1, 500, 1 << 20, 1 << 20}));
+  options.inflight_bytes_max = static_cast<size_t>(Pick<4>(random, {300, 3000, 8 << 20, 8 << 20}));
+  options.leader_settle = Millis(Pick<2>(random, {500, 5000}));
+  for (Fault fault : {Fault::kStop, Fault::kReorder, Fault::kDuplicate}) {
+    options.faults[static_cast<size_t>(fault)] = random.Below(3) == 0;
+  }
+  if (random.Below(4) == 0) {
+    options.faults[static_cast<size_t>(Fault::kJoin)] = true;
+    options.nodes = std::max(options.nodes, 4);
+  }
   return options;
 }
 
@@ -184,7 +194,8 @@ std::string Options::ToString() const {
       unflushed ? "P" : "F", ", min.insync ", min_isr, ", links ", ms(link_delay), " ms, disks ",
       ms(disk_latency), " ms, a produce every ", ms(produce_every), " ms, a fault every ",
       ms(fault_every), " ms, values of ", value_bytes_max, " bytes, segments of ", segment_bytes,
-      " bytes and ", ms(segment_age), " ms, for ", ms(length), " ms; faults:");
+      " bytes and ", ms(segment_age), " ms, appends of ", append_bytes_max, " bytes in windows of ",
+      inflight_bytes_max, ", for ", ms(length), " ms; faults:");
   for (size_t i = 0; i < kFaults; ++i) {
     if (faults[i]) absl::StrAppend(&text, " ", std::string(kNames[i]));
   }

@@ -20,6 +20,8 @@ namespace {
 
 constexpr Duration kSettleMax = std::chrono::seconds(15);
 constexpr Duration kLook = Millis(20);
+constexpr Duration kJoinLeast = Millis(1000);
+constexpr Duration kJoinMost = Millis(12000);
 constexpr Duration kWatch = Millis(200);
 constexpr Duration kAloneMax = std::chrono::seconds(3);
 constexpr Duration kDeadMax = std::chrono::seconds(3);
@@ -40,10 +42,12 @@ class Simulation {
   Outcome Run() {
     world_.Trace(options_.ToString());
     for (const auto& node : nodes_) {
-      world_.After(world_.Between(Millis(0), Millis(50)), [&node] {
-        if (!node->running()) node->Start();
-      });
+      const bool late = node->id().value() > options_.founders();
+      const Duration wait =
+          late ? world_.Between(kJoinLeast, kJoinMost) : world_.Between(Millis(0), Millis(50));
+      world_.After(wait, [&node] { node->Start(); });
     }
+    if (options_.has(Fault::kDuplicate)) network_.SetDuplicates(0.05);
     nemesis_.Start();
     workload_.Start();
     // A process that is stopped knows nothing of the time that passes.
