@@ -88,6 +88,8 @@ struct BrokerConfig {
   Duration heartbeat = Millis(100);
   Duration suspect = Millis(400);
   Duration election = Millis(400);
+  size_t append_bytes_max = size_t{1} << 20;    // As in raft::CoreOptions.
+  size_t inflight_bytes_max = size_t{8} << 20;  // The same.
   // How long a clean stop may take to hand over leaderships.
   Duration shutdown_max = Millis(10000);
 

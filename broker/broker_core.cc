@@ -33,6 +33,7 @@ constexpr int64_t kBatchCacheShare = 4;
 BrokerCore::BrokerCore(BrokerConfig config, Env env)
     : config_(std::move(config)),
       env_(std::move(env)),
+      pool_(env_.pool),
       self_(config_.node_id),
       start_id_(env_.random.Next() | 1),
       balancer_({.settle = config_.leader_settle}) {
@@ -101,6 +102,8 @@ PartitionSet::Options BrokerCore::SetOptions() {
           self_,
           env_.folder.identity().incarnation,
           TimingOf(),
+          config_.append_bytes_max,
+          config_.inflight_bytes_max,
           config_.replica_lag_time_max,
           config_.topic_defaults,
           [this](const LeaderState& state) { Announce(state); },
@@ -119,7 +122,7 @@ PartitionSet::Options BrokerCore::SetOptions() {
 
 FormationDriver::Options BrokerCore::FormationOptions() {
   return {*env_.executors[0],
-          env_.pool,
+          pool_,
           env_.clock,
           [this](const FormationProposal& proposal) { return env_.folder.StoreProposal(proposal); },
           [this](const FormationProposal& proposal, bool founder) { OnAdopted(proposal, founder); },
@@ -154,10 +157,9 @@ void BrokerCore::MakeShards(PeerControl& control, PeerStreams& streams) {
   size_t cache =
       static_cast<size_t>(config_.memory_budget_bytes / kBatchCacheShare) / env_.executors.size();
   for (size_t id = 0; id < env_.executors.size(); ++id) {
-    shards_.push_back(std::make_unique<Shard>(
-        ShardEnv{id, self_, *env_.executors[id], env_.pool, env_.clock, env_.files, env_.kv,
-                 streams, control, env_.random.Next(), env_.boot_id, cache,
-                 config_.copy_bytes_per_second, env_.on_fatal}));
+    shards_.push_back(std::make_unique<Shard>(ShardEnv{
+        id, self_, *env_.executors[id], pool_, env_.clock, env_.files, env_.kv, streams, control,
+        env_.random.Next(), env_.boot_id, cache, config_.copy_bytes_per_second, env_.on_fatal}));
   }
 }
 
@@ -195,7 +197,7 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal,
                               const raft::Configuration& founders) {
   Shard& shard = *shards_[0];
   storage::LogIdentity identity{kMetadataGroup, "__cluster_metadata", 0, TopicId{}};
-  env_.pool.Submit([this, &shard, identity, proposal, founders] {
+  pool_.Submit([this, &shard, identity, proposal, founders] {
     absl::StatusOr<MetadataSnapshot> loaded = LoadMetadataSnapshot(env_.kv);
     if (!loaded.ok()) {
       env_.on_fatal(loaded.status());
@@ -294,7 +296,7 @@ void BrokerCore::SaveSnapshot(MetadataSnapshot snapshot) {
 
 // One write at a time; of several images that wait only the newest is written.
 void BrokerCore::WriteSnapshot() {
-  env_.pool.Submit(
+  pool_.Submit(
       [this, weak = std::weak_ptr<bool>(alive_), snapshot = *std::exchange(snapshot_, {})] {
         absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot, /*sync=*/false);
         if (!saved.ok()) LogWarn("the metadata snapshot is not saved: {}", saved.ToString());
@@ -308,8 +310,8 @@ void BrokerCore::WriteSnapshot() {
 
 void BrokerCore::KeepSnapshot(MetadataSnapshot snapshot,
                               absl::AnyInvocable<void(const absl::Status&) &&> done) {
-  env_.pool.Submit([this, weak = std::weak_ptr<bool>(alive_), snapshot = std::move(snapshot),
-                    done = std::move(done)]() mutable {
+  pool_.Submit([this, weak = std::weak_ptr<bool>(alive_), snapshot = std::move(snapshot),
+                done = std::move(done)]() mutable {
     absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot, /*sync=*/true);
     env_.executors[0]->Post([weak, saved, done = std::move(done)]() mutable {
       if (!weak.expired()) std::move(done)(saved);
@@ -375,6 +377,7 @@ void BrokerCore::Register() {
                         return;
                       }
                       LogInfo("waiting for a controller to register with");
+                      nodes_->AskAround();  // There may be another one by now.
                       Register();
                     });
 }
@@ -470,13 +473,29 @@ void BrokerCore::Stop(Task done) {
     nodes_->Stop();
     controller_->Stop();
     std::shared_ptr<MetadataGroup> metadata = MetadataHere();
-    partitions_->Stop([metadata, done = std::move(done)]() mutable {
-      if (metadata == nullptr) {
-        std::move(done)();
-      } else {
-        metadata->Stop([metadata, done = std::move(done)]() mutable { std::move(done)(); });
-      }
+    partitions_->Stop([this, metadata, done = std::move(done)]() mutable {
+      if (metadata == nullptr) return AwaitQuiet(std::move(done));
+      metadata->Stop(
+          [this, metadata, done = std::move(done)]() mutable { AwaitQuiet(std::move(done)); });
     });
+  });
+}
+
+// A job that ends posts what comes of it, which may submit another: quiet is when a walk through
+// all shards after the last job has found no new one.
+void BrokerCore::AwaitQuiet(Task done) {
+  pool_.WhenIdle([this, done = std::move(done)]() mutable {
+    VisitExecutors(0, [this, before = pool_.submitted(), done = std::move(done)]() mutable {
+      if (pool_.submitted() != before) return AwaitQuiet(std::move(done));
+      env_.executors[0]->Post(std::move(done));
+    });
+  });
+}
+
+void BrokerCore::VisitExecutors(size_t first, Task done) {
+  if (first == env_.executors.size()) return std::move(done)();
+  env_.executors[first]->Post([this, first, done = std::move(done)]() mutable {
+    VisitExecutors(first + 1, std::move(done));
   });
 }
 

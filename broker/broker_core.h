@@ -19,6 +19,7 @@
 
 #include "broker/broker.h"
 #include "broker/controller_client.h"
+#include "broker/counted_pool.h"
 #include "broker/data_folder.h"
 #include "broker/formation_driver.h"
 #include "broker/leader_balancer.h"
@@ -134,11 +135,14 @@ class BrokerCore final : public Broker {
   void MaybeReady();
   void Balance();
   void PollHandOver(MonoTime deadline, Task done);
+  void AwaitQuiet(Task done);
+  void VisitExecutors(size_t first, Task done);
   absl::StatusOr<std::shared_ptr<Partition>> FindIn(const std::shared_ptr<const TopicImage>& topic,
                                                     int32_t partition) const;
 
   const BrokerConfig config_;
   Env env_;
+  CountedPool pool_;
   const NodeId self_;
   const StartId start_id_;
   LeaderTable leaders_;

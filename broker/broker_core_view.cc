@@ -112,7 +112,7 @@ void BrokerCore::DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, si
 
 void BrokerCore::DescribeFolder(size_t shard,
                                 absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) {
-  env_.pool.Submit([this, shard, done = std::move(done)]() mutable {
+  pool_.Submit([this, shard, done = std::move(done)]() mutable {
     absl::StatusOr<LogFolder> folder = LogFolder{.path = env_.folder.path()};
     absl::StatusOr<storage::FileSystem::Space> space = env_.files.SpaceOf(folder->path);
     if (space.ok()) {

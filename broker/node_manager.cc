@@ -254,6 +254,13 @@ void NodeManager::FetchFull(NodeId node) {
       });
 }
 
+void NodeManager::AskAround() {
+  for (const auto& [node, peer] : peers_) {
+    Probe(node);
+    FetchFull(node);
+  }
+}
+
 void NodeManager::TakeFullState(NodeId node, const FullState& state) {
   std::vector<GroupId> changed = options_.leaders.Replace(node, state);
   std::vector<LeaderState> orphaned;

@@ -68,6 +68,10 @@ class NodeManager final : public PeerEvents {
   // Tells every live peer of changes in what this broker leads; leaves at the end of the turn.
   void Push(LeaderState state);
 
+  // Asks every peer whether it is there and what it leads. Peers beat for, and tell, only those
+  // that they know: who is not registered yet has to ask. Executor 0.
+  void AskAround();
+
   // Brokers alive in this broker's view, itself included. Any thread.
   std::set<NodeId> live() const;
   // Whose data folder the process has that the peer's address reached last; 0: nobody has been

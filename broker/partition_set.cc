@@ -218,6 +218,8 @@ void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, Incarnatio
   core_options.in_doubt = found->unflushed_boot && !noted;
   core_options.unclean_election = config.unclean_leader_election;
   core_options.timing = options_.timing;
+  core_options.append_bytes_max = options_.append_bytes_max;
+  core_options.inflight_bytes_max = options_.inflight_bytes_max;
   if (core_options.in_doubt) {
     LogWarn(
         "group {}: the machine lost power while the log's end was only in memory; this replica "

@@ -32,6 +32,8 @@ class PartitionSet {
     NodeId self;
     Incarnation incarnation;
     raft::Timing timing;
+    size_t append_bytes_max = 0;    // As in raft::CoreOptions.
+    size_t inflight_bytes_max = 0;  // The same.
     Duration replica_lag_max;
     std::map<std::string, std::string> topic_defaults;
     DataPartition::Announce announce;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -18,10 +20,13 @@ class FakeFile final : public File {
   absl::StatusOr<size_t> Read(int64_t position, char* to, size_t count) override {
     std::lock_guard lock(fs_.mutex_);
     RETURN_IF_ERROR(Check(FakeFileSystem::Call::kRead));
-    const std::string& seen = node_->seen;
-    if (position >= static_cast<int64_t>(seen.size())) return size_t{0};
-    size_t n = std::min(count, seen.size() - static_cast<size_t>(position));
-    std::memcpy(to, seen.data() + position, n);
+    const FakeFileSystem::Image& seen = node_->seen;
+    if (position >= seen.size) return size_t{0};
+    const size_t n = std::min(count, static_cast<size_t>(seen.size - position));
+    const std::string_view bytes = seen.bytes;
+    const size_t from = std::min(static_cast<size_t>(position), bytes.size());
+    const size_t copied = bytes.copy(to, n, from);
+    std::memset(to + copied, 0, n - copied);
     return n;
   }
 
@@ -54,7 +59,7 @@ class FakeFile final : public File {
   absl::Status Truncate(int64_t size) override {
     std::lock_guard lock(fs_.mutex_);
     RETURN_IF_ERROR(Check(FakeFileSystem::Call::kTruncate));
-    node_->unsynced.push_back({size, {}, true});
+    node_->unsynced.push_back({.position = size, .bytes = {}, .truncate = true});
     FakeFileSystem::Apply(node_->unsynced.back(), node_->seen);
     return absl::OkStatus();
   }
@@ -62,7 +67,7 @@ class FakeFile final : public File {
   absl::StatusOr<int64_t> Size() override {
     std::lock_guard lock(fs_.mutex_);
     RETURN_IF_ERROR(Alive());
-    return static_cast<int64_t>(node_->seen.size());
+    return node_->seen.size;
   }
 
  private:
@@ -83,6 +88,13 @@ class FakeFile final : public File {
 
 namespace {
 
+constexpr int64_t kSector = 512;
+
+bool AllZeros(std::string_view bytes) {
+  return bytes.empty() ||
+         (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
 class FakeLock final : public FileLock {
  public:
   explicit FakeLock(std::function<void()> release) : release_(std::move(release)) {}
@@ -101,14 +113,31 @@ std::string FakeFileSystem::FolderOf(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
-void FakeFileSystem::Apply(const UnsyncedWrite& write, std::string& image) {
+void FakeFileSystem::UnsyncedWrite::Shorten(int64_t size) {
+  const auto kept = std::min(bytes.size(), static_cast<size_t>(size));
+  bytes.resize(kept);
+  zeros = size - static_cast<int64_t>(kept);
+}
+
+void FakeFileSystem::Apply(const UnsyncedWrite& write, Image& image) {
+  const auto from = static_cast<size_t>(write.position);
   if (write.truncate) {
-    image.resize(static_cast<size_t>(write.position), '\0');
+    image.bytes.resize(std::min(image.bytes.size(), from));
+    image.size = write.position;
     return;
   }
-  size_t end = static_cast<size_t>(write.position) + write.bytes.size();
-  if (image.size() < end) image.resize(end, '\0');
-  std::memcpy(image.data() + write.position, write.bytes.data(), write.bytes.size());
+  if (!write.bytes.empty()) {
+    const size_t end = from + write.bytes.size();
+    if (image.bytes.size() < end) image.bytes.resize(end, '\0');
+    std::memcpy(image.bytes.data() + from, write.bytes.data(), write.bytes.size());
+  }
+  const size_t zeros_from = from + write.bytes.size();
+  const size_t zeros_to =
+      std::min(image.bytes.size(), zeros_from + static_cast<size_t>(write.zeros));
+  if (zeros_from < zeros_to) {
+    std::memset(image.bytes.data() + zeros_from, 0, zeros_to - zeros_from);
+  }
+  image.size = std::max(image.size, write.position + write.size());
 }
 
 int FakeFileSystem::Fault(Call call, const std::string& path) {
@@ -131,7 +160,7 @@ void FakeFileSystem::NoteName(const std::string& path, NodePtr node) {
 
 int64_t FakeFileSystem::UsedBytes() const {
   int64_t used = 0;
-  for (const auto& [path, node] : names_) used += static_cast<int64_t>(node->seen.size());
+  for (const auto& [path, node] : names_) used += node->seen.size;
   return used;
 }
 
@@ -246,27 +275,32 @@ absl::StatusOr<FileSystem::Space> FakeFileSystem::SpaceOf(const std::string&) {
 
 absl::Status FakeFileSystem::WriteNode(Node& node, const std::string& path, int64_t position,
                                        std::span<const std::string_view> pieces) {
-  std::string bytes;
-  for (std::string_view piece : pieces) bytes.append(piece);
+  UnsyncedWrite write{.position = position, .bytes = {}};
+  for (std::string_view piece : pieces) {
+    if (AllZeros(piece)) {
+      write.zeros += static_cast<int64_t>(piece.size());
+      continue;
+    }
+    write.bytes.append(static_cast<size_t>(std::exchange(write.zeros, 0)), '\0');
+    write.bytes.append(piece);
+  }
   int error_number = Fault(Call::kWrite, path);
   if (error_number == kNotMade) return Error(error_number, path);
   if (error_number != 0) {
     // What a failed write leaves is anything up to the whole.
-    size_t kept = fault_random_ ? fault_random_->Below(bytes.size() + 1) : bytes.size() / 2;
-    bytes.resize(kept);
+    const auto size = static_cast<uint64_t>(write.size());
+    write.Shorten(static_cast<int64_t>(fault_random_ ? fault_random_->Below(size + 1) : size / 2));
   } else if (quota_) {
-    int64_t size = static_cast<int64_t>(node.seen.size());
-    int64_t grown = position + static_cast<int64_t>(bytes.size()) - size;
-    int64_t room = *quota_ - UsedBytes();
+    const int64_t grown = position + write.size() - node.seen.size;
+    const int64_t room = std::max<int64_t>(0, *quota_ - UsedBytes());
     if (grown > 0 && grown > room) {
       error_number = ENOSPC;
-      int64_t fits = std::max<int64_t>(0, size + std::max<int64_t>(0, room) - position);
-      bytes.resize(static_cast<size_t>(fits));
+      write.Shorten(std::max<int64_t>(0, node.seen.size + room - position));
     }
   }
-  if (!bytes.empty()) {
-    node.unsynced.push_back({position, std::move(bytes)});
-    Apply(node.unsynced.back(), node.seen);
+  if (write.size() > 0) {
+    Apply(write, node.seen);
+    node.unsynced.push_back(std::move(write));
   }
   return error_number == 0 ? absl::OkStatus() : IoError(error_number, path);
 }
@@ -283,19 +317,42 @@ absl::Status FakeFileSystem::SyncNode(Node& node, const std::string& path) {
   return error_number == 0 ? absl::OkStatus() : IoError(error_number, path);
 }
 
-void FakeFileSystem::CrashFile(Node& node, Random* random) {
-  if (random != nullptr && !node.unsynced.empty()) {
-    size_t whole = random->Below(node.unsynced.size() + 1);
-    for (size_t i = 0; i < whole; ++i) Apply(node.unsynced[i], node.durable);
-    if (whole < node.unsynced.size() && !node.unsynced[whole].truncate) {
-      UnsyncedWrite torn = node.unsynced[whole];
-      size_t kept = random->Below(torn.bytes.size() + 1);
-      if (random->Below(2) == 0) {
-        size_t end = (static_cast<size_t>(torn.position) + kept) / 512 * 512;
-        kept = end > static_cast<size_t>(torn.position) ? end - torn.position : 0;
+void FakeFileSystem::Tear(const UnsyncedWrite& write, Random& random, Image& image) {
+  UnsyncedWrite torn = write;
+  auto kept = static_cast<int64_t>(random.Below(static_cast<uint64_t>(torn.size()) + 1));
+  if (random.Below(2) == 0) {
+    const int64_t end = (torn.position + kept) / kSector * kSector;
+    kept = std::max<int64_t>(0, end - torn.position);
+  }
+  torn.Shorten(kept);
+  if (kept > 0) Apply(torn, image);
+}
+
+void FakeFileSystem::Scatter(const UnsyncedWrite& write, Random& random, Image& image) {
+  for (int64_t done = 0; done < write.size();) {
+    const int64_t size = std::min(kSector - (write.position + done) % kSector, write.size() - done);
+    if (random.Below(2) == 0) {
+      UnsyncedWrite sector{.position = write.position + done, .bytes = {}};
+      if (const auto from = static_cast<size_t>(done); from < write.bytes.size()) {
+        sector.bytes = write.bytes.substr(from, static_cast<size_t>(size));
       }
-      torn.bytes.resize(kept);
-      if (kept > 0) Apply(torn, node.durable);
+      sector.zeros = size - static_cast<int64_t>(sector.bytes.size());
+      Apply(sector, image);
+    }
+    done += size;
+  }
+}
+
+void FakeFileSystem::CrashFile(Node& node, Random* random, Kept kept) {
+  if (random != nullptr && !node.unsynced.empty()) {
+    size_t next = random->Below(node.unsynced.size() + 1);
+    for (size_t i = 0; i < next; ++i) Apply(node.unsynced[i], node.durable);
+    for (; next < node.unsynced.size() && !node.unsynced[next].truncate; ++next) {
+      if (kept == Kept::kFirstBytes) {
+        Tear(node.unsynced[next], *random, node.durable);
+        break;
+      }
+      Scatter(node.unsynced[next], *random, node.durable);
     }
   }
   node.unsynced.clear();
@@ -324,15 +381,15 @@ void FakeFileSystem::Crash() {
   std::lock_guard lock(mutex_);
   std::set<Node*> nodes;
   for (const auto& [path, node] : durable_names_) nodes.insert(node.get());
-  for (Node* node : nodes) CrashFile(*node, nullptr);
+  for (Node* node : nodes) CrashFile(*node, nullptr, Kept::kFirstBytes);
   FinishCrash();
 }
 
-void FakeFileSystem::Crash(Random& random) {
+void FakeFileSystem::Crash(Random& random, Kept kept) {
   std::lock_guard lock(mutex_);
   for (auto& [path, folder] : folders_) {
-    size_t kept = random.Below(folder.unsynced.size() + 1);
-    for (size_t i = 0; i < kept; ++i) {
+    const size_t names = random.Below(folder.unsynced.size() + 1);
+    for (size_t i = 0; i < names; ++i) {
       const NameChange& change = folder.unsynced[i];
       if (change.node) {
         durable_names_[change.path] = change.node;
@@ -347,7 +404,7 @@ void FakeFileSystem::Crash(Random& random) {
   // In the order of names: equal seeds give equal crashes.
   std::set<Node*> done;
   for (const auto& [path, node] : durable_names_) {
-    if (done.insert(node.get()).second) CrashFile(*node, &random);
+    if (done.insert(node.get()).second) CrashFile(*node, &random, kept);
   }
   FinishCrash();
 }
@@ -385,24 +442,28 @@ void FakeFileSystem::SetReadsWouldBlock(bool would_block) {
 
 std::string FakeFileSystem::Content(const std::string& path) const {
   std::lock_guard lock(mutex_);
-  return names_.at(path)->seen;
+  const Image& seen = names_.at(path)->seen;
+  std::string content = seen.bytes;
+  content.resize(static_cast<size_t>(seen.size), '\0');
+  return content;
 }
 
 void FakeFileSystem::SetContent(const std::string& path, std::string content) {
   std::lock_guard lock(mutex_);
   Node& node = *names_.at(path);
   node.unsynced.clear();
-  node.seen = content;
-  node.durable = std::move(content);
+  const auto size = static_cast<int64_t>(content.size());
+  node.seen = node.durable = Image{std::move(content), size};
 }
 
 void FakeFileSystem::FlipBit(const std::string& path, int64_t position, int bit) {
   std::lock_guard lock(mutex_);
   Node& node = *names_.at(path);
-  for (std::string* image : {&node.seen, &node.durable}) {
-    if (position < static_cast<int64_t>(image->size())) {
-      (*image)[static_cast<size_t>(position)] ^= static_cast<char>(1 << bit);
-    }
+  const auto at = static_cast<size_t>(position);
+  for (Image* image : {&node.seen, &node.durable}) {
+    if (position >= image->size) continue;
+    image->bytes.resize(std::max(image->bytes.size(), at + 1), '\0');
+    image->bytes[at] ^= static_cast<char>(1 << bit);
   }
 }
 

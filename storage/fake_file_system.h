@@ -43,7 +43,10 @@ class FakeFileSystem final : public FileSystem {
   void Crash();
   // Power lost: of the unsynced writes of each file chance keeps a prefix, the last one of it torn
   // at a byte or at a 512-byte border; of the unsynced names of each folder it keeps a prefix.
-  void Crash(Random& random);
+  // kAnySectors: of the writes behind the prefix, up to the next truncation, each 512-byte sector
+  // is kept or not.
+  enum class Kept { kFirstBytes, kAnySectors };
+  void Crash(Random& random, Kept kept = Kept::kFirstBytes);
   // The process dies and the machine lives: nothing is lost, but open files and locks are.
   void KillProcess();
   // A lost disk: nothing is left.
@@ -72,14 +75,23 @@ class FakeFileSystem final : public FileSystem {
 
  private:
   friend class FakeFile;
+  // Zeros are counted, not kept: logs write many ahead of themselves.
   struct UnsyncedWrite {
     int64_t position;
     std::string bytes;
+    int64_t zeros = 0;      // Behind the bytes.
     bool truncate = false;  // Sets the size to `position` instead.
+
+    int64_t size() const { return static_cast<int64_t>(bytes.size()) + zeros; }
+    void Shorten(int64_t size);
+  };
+  struct Image {
+    std::string bytes;
+    int64_t size = 0;  // What lies behind the bytes is zeros.
   };
   struct Node {
-    std::string seen;
-    std::string durable;
+    Image seen;
+    Image durable;
     std::vector<UnsyncedWrite> unsynced;
   };
   using NodePtr = std::shared_ptr<Node>;
@@ -93,12 +105,14 @@ class FakeFileSystem final : public FileSystem {
   };
 
   static std::string FolderOf(const std::string& path);
-  static void Apply(const UnsyncedWrite& write, std::string& image);
+  static void Apply(const UnsyncedWrite& write, Image& image);
   int Fault(Call call, const std::string& path);
   static absl::Status Error(int fault, const std::string& path);
   void NoteName(const std::string& path, NodePtr node);
   int64_t UsedBytes() const;
-  void CrashFile(Node& node, Random* random);
+  static void Tear(const UnsyncedWrite& write, Random& random, Image& image);
+  static void Scatter(const UnsyncedWrite& write, Random& random, Image& image);
+  void CrashFile(Node& node, Random* random, Kept kept);
   void FinishCrash();
   absl::Status WriteNode(Node& node, const std::string& path, int64_t position,
                          std::span<const std::string_view> pieces);

@@ -1,6 +1,7 @@
 #include "tests/sim/nemesis.h"
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 
@@ -9,7 +10,7 @@ namespace garam::sim {
 Nemesis::Nemesis(World& world, const Options& options, Network& network, Workload& workload,
                  std::vector<std::unique_ptr<SimNode>>& nodes)
     : world_(world), options_(options), network_(network), workload_(workload), nodes_(nodes) {
-  for (size_t i = 0; i < kFaults; ++i) {
+  for (size_t i = 0; i < kEvents; ++i) {
     if (options.faults[i]) classes_.push_back(static_cast<Fault>(i));
   }
 }
@@ -65,9 +66,26 @@ void Nemesis::Do(Fault fault) {
       return workload_.ChangeTopics();
     case Fault::kMoves:
       return workload_.MovePartition();
+    case Fault::kTrims:
+      return workload_.TrimPartition();
     case Fault::kWipe:
       return LoseDisk(node);
+    case Fault::kStop:
+      return Stop(node);
+    case Fault::kReorder:
+    case Fault::kDuplicate:
+    case Fault::kJoin:
+      return;
   }
+}
+
+void Nemesis::Stop(SimNode& node) {
+  if (!node.running()) return;
+  // One that is still stopping when everything is healed has to come to its end all the same.
+  node.Stop([this, &node] {
+    if (stopped_) return node.Start();
+    StartSoon(node, world_.Between(Millis(5), Millis(3000)));
+  });
 }
 
 void Nemesis::LosePower(SimNode& node) {
@@ -123,7 +141,7 @@ void Nemesis::StartSoon(SimNode& node, Duration wait) {
 void Nemesis::Cut() {
   std::vector<std::pair<NodeId, NodeId>> links;
   const NodeId one = AnyNode().id();
-  const uint64_t shape = world_.Below(4);
+  const uint64_t shape = world_.Below(5);
   for (const auto& a : nodes_) {
     for (const auto& b : nodes_) {
       if (a->id() == b->id()) continue;
@@ -132,7 +150,10 @@ void Nemesis::Cut() {
       // Everybody sees `one`, and nobody else.
       const bool bridges = shape == 2 && a->id() != one && b->id() != one;
       const bool chance = shape == 3 && world_.Chance(0.3);
-      if (isolates || deafens || bridges || chance) links.emplace_back(a->id(), b->id());
+      // Everybody sees two others.
+      const int apart = std::abs(a->id().value() - b->id().value());
+      const bool rings = shape == 4 && apart != 1 && apart != static_cast<int>(nodes_.size()) - 1;
+      if (isolates || deafens || bridges || chance || rings) links.emplace_back(a->id(), b->id());
     }
   }
   world_.Trace(absl::StrCat("links are cut: shape ", shape, " around node ", one.value()));
@@ -177,7 +198,7 @@ void Nemesis::StopAndHeal() {
     node->files().SetFaults(nullptr);
     // A replica whose disk has failed stays away until its broker is started anew.
     const bool bad = options_.has(Fault::kDiskError) || options_.has(Fault::kDiskFull);
-    if (bad && node->running()) node->Kill();
+    if (bad && !node->down()) node->Kill();
     if (!node->running()) node->Start();
   }
 }

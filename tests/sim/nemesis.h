@@ -31,6 +31,7 @@ class Nemesis {
   void Cut();
   void BreakDisk(SimNode& node);
   void FillDisk(SimNode& node);
+  void Stop(SimNode& node);
   void LosePower(SimNode& node);
   void LoseDisk(SimNode& node);
   bool EverybodyIsInSync() const;

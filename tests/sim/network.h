@@ -67,6 +67,9 @@ class Network {
   // Breaks every connection of the pair.
   void Reset(NodeId a, NodeId b);
   void SetDelay(Duration delay) { delay_ = delay; }
+  // So often messages between replicas arrive twice: whoever sends asks, and sends once more.
+  void SetDuplicates(double probability) { duplicates_ = probability; }
+  bool Duplicates() { return duplicates_ > 0 && world_.Chance(duplicates_); }
   bool IsCut(NodeId from, NodeId to) const { return cut_.contains({from, to}); }
 
  private:
@@ -91,6 +94,7 @@ class Network {
   World& world_;
   Duration delay_;
   const size_t channels_;
+  double duplicates_ = 0;
   std::map<NodeId, Endpoint*> endpoints_;
   std::map<std::pair<Pair, size_t>, Connection> connections_;
   std::set<Pair> cut_;  // (from, to).

@@ -8,6 +8,12 @@
 
 namespace garam::sim {
 
+namespace {
+
+constexpr Duration kHandOverMax = std::chrono::seconds(2);
+
+}  // namespace
+
 struct SimNode::Life {
   Life(World& world) : pool(world) {}
 
@@ -27,7 +33,7 @@ SimNode::SimNode(Env env, NodeId id)
       clock_(env_.world) {}
 
 SimNode::~SimNode() {
-  if (!running()) return;
+  if (down()) return;
   for (auto& executor : life_->executors) executor->Drop();
   life_->core.reset();
 }
@@ -37,17 +43,33 @@ BrokerConfig SimNode::Config() const {
   config.node_id = id_;
   config.shards = env_.options.shards;
   config.memory_budget_bytes = 16 << 20;
-  for (int i = 1; i <= env_.options.nodes; ++i) {
-    HostPort address{"host", static_cast<uint16_t>(19000 + i)};
-    config.voters.push_back({NodeId(i), address});
-    if (NodeId(i) == id_) config.control_address = address;
+  auto address_of = [](int node) { return HostPort{"host", static_cast<uint16_t>(19000 + node)}; };
+  for (int i = 1; i <= env_.options.founders(); ++i) {
+    config.voters.push_back({NodeId(i), address_of(i)});
   }
+  config.control_address = address_of(id_.value());
   config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
   config.replica_lag_time_max = Millis(1500);
+  if (env_.options.metadata_segment_bytes > 0) {
+    config.metadata_segment_bytes = env_.options.metadata_segment_bytes;
+  }
+  config.leader_settle = env_.options.leader_settle;
+  config.append_bytes_max = env_.options.append_bytes_max;
+  config.inflight_bytes_max = env_.options.inflight_bytes_max;
+  // As defaults: a topic itself may not ask for segments as small as these.
+  if (env_.options.segment_bytes > 0) {
+    config.topic_defaults["segment.bytes"] = absl::StrCat(env_.options.segment_bytes);
+    config.topic_defaults["index.interval.bytes"] = absl::StrCat(env_.options.segment_bytes / 8);
+  }
+  if (env_.options.segment_age > Duration(0)) {
+    config.topic_defaults["segment.ms"] =
+        absl::StrCat(std::chrono::duration_cast<Millis>(env_.options.segment_age).count());
+  }
   return config;
 }
 
 void SimNode::Start() {
+  if (!down()) return;
   env_.world.Trace(absl::StrCat("node ", id_.value(), " starts"));
   powered_ = true;
   ++life_number_;
@@ -100,7 +122,42 @@ void SimNode::OnFatal(const absl::Status& reason, uint64_t life) {
   }
   // The process ends a bit later: nothing in the core may be destroyed from within.
   env_.world.After(Micros(1), [this, life] {
-    if (running() && life_number_ == life) Kill();
+    if (!down() && life_number_ == life) Kill();
+  });
+}
+
+void SimNode::Stop(Task stopped) {
+  if (std::exchange(stopping_, true)) return;
+  env_.world.Trace(absl::StrCat("node ", id_.value(), " is asked to stop"));
+  core().HandOver(clock_.Mono() + kHandOverMax, [this, stopped = std::move(stopped)]() mutable {
+    env_.world.After(Micros(1),
+                     [this, life = life_number_, stopped = std::move(stopped)]() mutable {
+                       if (running() && life_number_ == life) Close(std::move(stopped));
+                     });
+  });
+}
+
+// As broker/app does it: first the planes end, then the core.
+void SimNode::Close(Task stopped) {
+  closing_ = true;
+  env_.network.Ended(id_, false);
+  core().Stop([this, stopped = std::move(stopped)]() mutable {
+    env_.world.After(Micros(1),
+                     [this, life = life_number_, stopped = std::move(stopped)]() mutable {
+                       if (down() || life_number_ != life) return;
+                       env_.world.Trace(absl::StrCat("node ", id_.value(), " has stopped"));
+                       if (!life_->pool.TakeJobs().empty())
+                         env_.world.Fail("work goes on after the core's stop");
+                       End(false);
+                       Ended();
+                       // Nothing was left to be flushed: the machine may go off now.
+                       if (!MayGiveUp() && env_.world.Chance(0.3)) {
+                         files_.Crash(env_.world.random());
+                         kv_.Crash(0);
+                         ++boots_;
+                       }
+                       std::move(stopped)();
+                     });
   });
 }
 
@@ -113,6 +170,11 @@ void SimNode::Kill() {
   env_.world.Trace(absl::StrCat("node ", id_.value(), " is killed"));
   RunJobsIntoTheEnd();
   End(false);
+  Ended();
+}
+
+// What the machine takes back of a process.
+void SimNode::Ended() {
   files_.KillProcess();
   kv_.KillProcess();
 }
@@ -121,7 +183,9 @@ void SimNode::LosePower() {
   env_.world.Trace(absl::StrCat("node ", id_.value(), " loses power"));
   RunJobsIntoTheEnd();
   End(true);
-  files_.Crash(env_.world.random());
+  using Kept = storage::FakeFileSystem::Kept;
+  files_.Crash(env_.world.random(),
+               env_.options.has(Fault::kReorder) ? Kept::kAnySectors : Kept::kFirstBytes);
   kv_.Crash(env_.world.Below(4));
   ++boots_;
   powered_ = false;
@@ -164,6 +228,7 @@ void SimNode::End(bool silent) {
   for (auto& executor : life_->executors) executor->Drop();
   life_->core.reset();
   life_.reset();
+  stopping_ = closing_ = false;
   ended_at_ = env_.world.now();
   env_.network.Ended(id_, silent);
   env_.on_ended(id_, silent);

@@ -43,6 +43,9 @@ class SimNode final : public Endpoint {
 
   NodeId id() const { return id_; }
   void Start();
+  // The process is asked to stop: it hands over what it leads, closes its logs and ends; `stopped`
+  // then. Not when it is killed before that.
+  void Stop(Task stopped);
   // The process dies; the machine lives. What was under way on the disk may be half done.
   void Kill();
   // The machine stops, and forgets what was not synced.
@@ -52,12 +55,15 @@ class SimNode final : public Endpoint {
   void PauseUntil(MonoTime until);
 
   // Endpoint
-  bool running() const override { return life_ != nullptr; }
+  bool running() const override { return life_ != nullptr && !closing_; }
   bool powered() const override { return powered_; }
   uint64_t life() const override { return life_number_; }
   size_t shards() const override { return env_.options.shards; }
   void Deliver(size_t shard, Task task) override;
   void ConnectionChanged(NodeId peer, size_t channel, bool open) override;
+
+  // No process at all, not even one that is closing its logs.
+  bool down() const { return life_ == nullptr; }
 
   // Of a running node.
   BrokerCore& core() const;
@@ -78,6 +84,8 @@ class SimNode final : public Endpoint {
 
   bool MayGiveUp() const;
   void OnFatal(const absl::Status& reason, uint64_t life);
+  void Close(Task stopped);
+  void Ended();
   void End(bool silent);
   void RunJobsIntoTheEnd();
   BrokerConfig Config() const;
@@ -93,6 +101,8 @@ class SimNode final : public Endpoint {
   int boots_ = 1;
   bool powered_ = true;
   bool dying_ = false;  // The last calls of a process that is being ended.
+  bool stopping_ = false;
+  bool closing_ = false;  // Stopped, but for its logs.
   MonoTime started_at_{};
   MonoTime ended_at_{};
 };

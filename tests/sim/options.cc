@@ -1,5 +1,7 @@
 #include "tests/sim/options.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
 
@@ -7,8 +9,9 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",       "power-loss", "cut",   "reset",  "pause", "slow-disk",
-    "disk-error", "disk-full",  "clock", "topics", "moves", "wipe"};
+    "kill",       "power-loss", "cut",     "reset",     "pause", "slow-disk",
+    "disk-error", "disk-full",  "clock",   "topics",    "moves", "wipe",
+    "stop",       "trims",      "reorder", "duplicate", "join"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -72,6 +75,17 @@ void Wipes(Options& options) {
   options.unflushed = false;
 }
 
+// Logs lose what members that are away have not read yet.
+void Trims(Options& options) {
+  Only(options, {Fault::kTrims, Fault::kTopics, Fault::kKill, Fault::kCut, Fault::kWipe});
+  options.fault_every = Millis(150);
+  options.produce_every = Millis(10);
+  options.segment_bytes = 1024;
+  options.metadata_segment_bytes = 1024;
+  options.value_bytes_max = 200;
+  options.unflushed = false;
+}
+
 // Members come and go while leaders do.
 void Moves(Options& options) {
   Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
@@ -91,10 +105,15 @@ struct Profile {
 };
 
 constexpr std::array kProfiles = {
-    Profile{"hectic", Hectic},        Profile{"power", LosingPower},
-    Profile{"stalls", Stalls},        Profile{"blackouts", Blackouts},
-    Profile{"figure-8", FigureEight}, Profile{"moves", Moves},
-    Profile{"wipes", Wipes},          Profile{"power-unflushed", LosingPowerUnflushed},
+    Profile{"hectic", Hectic},
+    Profile{"power", LosingPower},
+    Profile{"stalls", Stalls},
+    Profile{"blackouts", Blackouts},
+    Profile{"figure-8", FigureEight},
+    Profile{"moves", Moves},
+    Profile{"trims", Trims},
+    Profile{"wipes", Wipes},
+    Profile{"power-unflushed", LosingPowerUnflushed},
 };
 
 }  // namespace
@@ -125,9 +144,13 @@ Options Options::Draw(uint64_t seed) {
   options.idle_every = Millis(Pick<3>(random, {0, 500, 2000}));
   options.fault_every = Millis(Pick<4>(random, {200, 500, 1500, 4000}));
   options.value_bytes_max = static_cast<int>(Pick<3>(random, {20, 200, 2000}));
-  if (random.Below(6) == 0) {  // The smallest segments that there are, and records to fill them.
+  const uint64_t sizes = random.Below(24);
+  if (sizes == 0) {  // Records that fill windows and segments; slow, so not often.
     options.segment_bytes = 1 << 20;
     options.value_bytes_max = 60'000;
+  } else if (sizes <= 12) {  // Rolls are frequent, and some batches are too large for a segment.
+    options.segment_bytes = 1024 << (sizes % 5);
+    options.value_bytes_max = std::min(options.value_bytes_max, options.segment_bytes);
   }
   for (size_t i = 0; i <= static_cast<size_t>(Fault::kMoves); ++i) {
     options.faults[i] = random.Below(2) == 0;
@@ -147,6 +170,19 @@ Options Options::Draw(uint64_t seed) {
   if (!options.has(Fault::kMoves) && !in_doubt) {
     options.faults[static_cast<size_t>(Fault::kWipe)] = random.Below(2) == 0;
   }
+  if (random.Below(5) == 0) options.segment_age = Millis(1000);
+  options.append_bytes_max = static_cast<size_t>(Pick<4>(random, {1, 500, 1 << 20, 1 << 20}));
+  options.inflight_bytes_max = static_cast<size_t>(Pick<4>(random, {300, 3000, 8 << 20, 8 << 20}));
+  options.leader_settle = Millis(Pick<2>(random, {500, 5000}));
+  for (Fault fault : {Fault::kStop, Fault::kReorder, Fault::kDuplicate}) {
+    options.faults[static_cast<size_t>(fault)] = random.Below(3) == 0;
+  }
+  if (random.Below(4) == 0) {
+    options.faults[static_cast<size_t>(Fault::kJoin)] = true;
+    options.nodes = std::max(options.nodes, 4);
+  }
+  options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
+  options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
   return options;
 }
 
@@ -176,7 +212,9 @@ std::string Options::ToString() const {
       nodes, " nodes, ", shards, " shards, ", topics, "x", partitions, " partitions, mode ",
       unflushed ? "P" : "F", ", min.insync ", min_isr, ", links ", ms(link_delay), " ms, disks ",
       ms(disk_latency), " ms, a produce every ", ms(produce_every), " ms, a fault every ",
-      ms(fault_every), " ms, for ", ms(length), " ms; faults:");
+      ms(fault_every), " ms, values of ", value_bytes_max, " bytes, segments of ", segment_bytes,
+      " bytes and ", ms(segment_age), " ms, appends of ", append_bytes_max, " bytes in windows of ",
+      inflight_bytes_max, ", for ", ms(length), " ms; faults:");
   for (size_t i = 0; i < kFaults; ++i) {
     if (faults[i]) absl::StrAppend(&text, " ", std::string(kNames[i]));
   }

@@ -28,8 +28,16 @@ enum class Fault {
   kTopics,  // Topics come and go.
   kMoves,   // Partitions move to other nodes.
   kWipe,    // Nodes lose their disks, one at a time, and come back without.
+  kStop,    // Processes are asked to stop, do so, and start again.
+  kTrims,   // Log starts move.
+  // What a world is like, rather than what happens in it:
+  kReorder,    // A loss of power keeps any sectors of what was not synced, not the first ones.
+  kDuplicate,  // Messages between replicas arrive twice.
+  kJoin,       // The last node is no founder and comes when the cluster is at work.
 };
-inline constexpr size_t kFaults = 12;
+inline constexpr size_t kFaults = 17;
+inline constexpr size_t kEvents =
+    static_cast<size_t>(Fault::kReorder);  // The others are no events.
 
 std::string_view NameOf(Fault fault);
 absl::StatusOr<Fault> FaultOf(std::string_view name);
@@ -52,11 +60,17 @@ struct Options {
   Duration idle_every = Millis(0);      // So often, producers rest for a while; 0: never.
   Duration fault_every = Millis(500);
   int value_bytes_max = 100;
-  int segment_bytes = 0;  // 0: the default.
+  int segment_bytes = 0;               // 0: the default.
+  int metadata_segment_bytes = 0;      // The same of group 0's log.
+  Duration segment_age = Duration(0);  // 0: the default. By the wall clock, which may jump.
+  size_t append_bytes_max = 1 << 20;   // As raft::CoreOptions has them.
+  size_t inflight_bytes_max = 8 << 20;
+  Duration leader_settle = Millis(5000);
 
   std::array<bool, kFaults> faults{};
 
   bool has(Fault fault) const { return faults[static_cast<size_t>(fault)]; }
+  int founders() const { return has(Fault::kJoin) ? nodes - 1 : nodes; }
   std::string ToString() const;
 
   // As the seed has it, then bent by the profile where one is named. kInvalidArgument: there is

@@ -37,11 +37,22 @@ void Oracle::Fail(NodeId node, GroupId group, const std::string& what) {
   world_.Fail(absl::StrCat("node ", node.value(), ", group ", group.value(), ": ", what));
 }
 
+// Most turns change nothing of most replicas. A log with the same end has not changed below it.
+bool Oracle::IsAsSeen(const raft::Core& core, const View& view) {
+  return !view.fresh && view.member_id == core.incarnation() && view.term == core.term() &&
+         view.role == core.role() && view.commit == core.commit_index() &&
+         view.durable == core.durable_index() && view.written == core.written_index() &&
+         view.last() == core.last_index() &&
+         (view.terms.empty() || view.terms.back() == core.terms().TermAt(view.last())) &&
+         view.configuration == core.configuration();
+}
+
 void Oracle::Check(NodeId node, const Replica& replica) {
   const raft::Core& core = replica.core();
   const GroupId group = replica.group();
   if (deleted_.contains(group)) return;
   View& view = views_[{node, group}];
+  if (IsAsSeen(core, view)) return;
   if (view.member_id != core.incarnation() && view.member_id != Incarnation(0)) OnLeft(node, group);
   view.member_id = core.incarnation();
   if (view.fresh) CheckRestart(node, group, core, view);
@@ -59,10 +70,25 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   if (!(view.configuration == core.configuration())) view.configuration = core.configuration();
 }
 
+Term Oracle::TermOf(const raft::Core& core, const Truth& truth, LogIndex index) {
+  if (index >= core.first_index() - 1) return core.terms().TermAt(index);
+  const auto at = static_cast<size_t>(index.value() - 1);
+  return at < truth.committed.size() ? truth.committed[at].term : Term(0);
+}
+
+void Oracle::CheckStart(GroupId group, Offset start) {
+  const Truth& truth = truth_[group];
+  if (start >= truth.starts && start <= truth.may_start) return;
+  world_.Fail(absl::StrCat("group ", group.value(), ": the log begins at ", start.value(),
+                           ", it should between ", truth.starts.value(), " and ",
+                           truth.may_start.value()));
+}
+
 // A node comes back with what it had promised.
 void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view) {
   view.fresh = false;
   if (core.term() < view.term_promised) Fail(node, group, "a promised term is forgotten");
+  const Truth& truth = truth_[group];
   const LogIndex kept = view.after_power ? view.durable : view.written;
   const bool lossless = !view.after_power || durable_counts(group);
   for (LogIndex i(1); i <= kept && lossless; i = i + 1) {
@@ -72,7 +98,7 @@ void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, Vi
                         kept.value(), " was there"));
       break;
     }
-    if (core.terms().TermAt(i) == view.terms[static_cast<size_t>(i.value() - 1)]) continue;
+    if (TermOf(core, truth, i) == view.terms[static_cast<size_t>(i.value() - 1)]) continue;
     // What a leader sent while the log was being opened may have replaced the rest at once.
     if (core.leader() != kNoNode && i > view.commit) break;
     Fail(node, group, absl::StrCat("entry ", i.value(), " has another term after a restart"));
@@ -80,7 +106,7 @@ void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, Vi
   }
   view.terms.clear();
   for (LogIndex i(1); i <= core.last_index(); i = i + 1)
-    view.terms.push_back(core.terms().TermAt(i));
+    view.terms.push_back(TermOf(core, truth, i));
   view.commit = core.commit_index();
   view.term = core.term();
   view.role = raft::Role::kFollower;
@@ -96,7 +122,7 @@ void Oracle::CheckLog(NodeId node, GroupId group, const raft::Core& core, View& 
   // From the end: what is below an entry of a term that was there before has not changed.
   std::vector<std::pair<LogIndex, Term>> changed;
   for (LogIndex i = last; i > view.commit; i = i - 1) {
-    const Term term = core.terms().TermAt(i);
+    const Term term = TermOf(core, truth, i);
     if (i <= view.last() && view.terms[static_cast<size_t>(i.value() - 1)] == term) break;
     changed.emplace_back(i, term);
   }
@@ -123,7 +149,7 @@ void Oracle::CheckCommit(NodeId node, GroupId group, const raft::Core& core, Vie
   for (LogIndex i = view.commit + 1; i <= commit; i = i + 1) {
     if (i > frontier(group)) {
       Commit(node, group, core, i);
-    } else if (truth.committed[static_cast<size_t>(i.value() - 1)].term != core.terms().TermAt(i)) {
+    } else if (truth.committed[static_cast<size_t>(i.value() - 1)].term != TermOf(core, truth, i)) {
       Fail(node, group, absl::StrCat("commits another entry at ", i.value()));
     }
     if (world_.failed()) return;
@@ -204,7 +230,7 @@ void Oracle::CheckRole(NodeId node, GroupId group, const raft::Core& core, View&
     const LogIndex index(static_cast<int64_t>(i) + 1);
     // One that was stopped may learn late of the votes for an older term.
     if (truth.committed[i].committed_in > core.term()) continue;
-    if (index > core.last_index() || core.terms().TermAt(index) != truth.committed[i].term) {
+    if (index > core.last_index() || TermOf(core, truth, index) != truth.committed[i].term) {
       return Fail(node, group,
                   absl::StrCat("leads term ", core.term().value(), " without the committed entry ",
                                index.value()));

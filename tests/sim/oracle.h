@@ -9,6 +9,7 @@
 // Threads: the world's one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -58,6 +59,12 @@ class Oracle {
   // A record that was served.
   void OnRead(GroupId group, Offset offset, uint64_t value, Offset high_watermark);
 
+  // Somebody asked for the log to begin at `start`; and it was said that it does.
+  void OnTrim(GroupId group, Offset start) { Raise(truth_[group].may_start, start); }
+  void OnTrimmed(GroupId group, Offset start) { Raise(truth_[group].starts, start); }
+  // A leader's log begins there.
+  void CheckStart(GroupId group, Offset start);
+
   // The committed log of a group, as far as any node has said so.
   LogIndex frontier(GroupId group) const;
   Offset end_offset(GroupId group) const;
@@ -103,12 +110,18 @@ class Oracle {
     std::map<Offset, uint64_t> acked;
     std::map<Offset, size_t> index_of;  // Into `committed`, by base offset.
     Offset end_offset;
+    Offset may_start;  // The log begins here at most,
+    Offset starts;     // and at least.
   };
 
+  static void Raise(Offset& to, Offset start) { to = std::max(to, start); }
+  // Of what a log no longer has, all is committed.
+  static Term TermOf(const raft::Core& core, const Truth& truth, LogIndex index);
   static uint64_t Key(LogIndex index, Term term) {
     return (static_cast<uint64_t>(index.value()) << 32) | static_cast<uint32_t>(term.value());
   }
   static Entry Describe(const LogEntry& entry);
+  static bool IsAsSeen(const raft::Core& core, const View& view);
 
   void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view);

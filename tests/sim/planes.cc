@@ -68,6 +68,7 @@ void SimControl::SendHeartbeat(NodeId node, const HeartbeatDigests& digests) {
 }
 
 void SimControl::SendRaft(NodeId node, std::vector<GroupMessage> messages) {
+  if (env_.network.Duplicates()) messages.insert(messages.end(), messages.begin(), messages.end());
   for (const GroupMessage& message : messages) env_.on_send(env_.self, message);
   Tell(node, [from = env_.self, messages = std::move(messages)](PeerEvents& events) {
     events.OnRaft(from, messages);
@@ -130,6 +131,7 @@ void SimControl::CopyLog(NodeId node, CopyRequest request, CopyDone done) {
 }
 
 bool SimStreams::Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) {
+  if (env_.network.Duplicates()) messages.insert(messages.end(), messages.begin(), messages.end());
   for (const GroupMessage& message : messages) env_.on_send(env_.self, message);
   return env_.network.Send(env_.self, to, 1 + shard,
                            [events = env_.events, to, from = env_.self, shard,

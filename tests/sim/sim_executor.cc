@@ -60,9 +60,11 @@ void SimExecutor::Schedule(MonoTime when) {
   when = std::max({when, busy_until_, world_.now()});
   if (when >= scheduled_for_) return;
   scheduled_for_ = when;
-  world_.At(when, [weak = weak_from_this(), number = ++schedule_number_] {
+  // No larger than what a task holds without an allocation: this is the commonest event.
+  world_.At(when, [weak = weak_from_this()] {
     auto self = weak.lock();
-    if (self != nullptr && self->schedule_number_ == number && !self->dropped_) self->Turn();
+    if (self == nullptr || self->dropped_ || self->scheduled_for_ != self->world_.now()) return;
+    self->Turn();
   });
 }
 

@@ -66,7 +66,6 @@ class SimExecutor final : public Executor, public std::enable_shared_from_this<S
   TimerId last_timer_ = kNoTimer;
   MonoTime busy_until_{};
   MonoTime scheduled_for_ = MonoTime::max();  // max: no turn is on its way.
-  uint64_t schedule_number_ = 0;              // Of the one that counts.
   bool dropped_ = false;
 };
 

@@ -20,6 +20,8 @@ namespace {
 
 constexpr Duration kSettleMax = std::chrono::seconds(15);
 constexpr Duration kLook = Millis(20);
+constexpr Duration kJoinLeast = Millis(1000);
+constexpr Duration kJoinMost = Millis(12000);
 constexpr Duration kWatch = Millis(200);
 constexpr Duration kAloneMax = std::chrono::seconds(3);
 constexpr Duration kDeadMax = std::chrono::seconds(3);
@@ -40,10 +42,12 @@ class Simulation {
   Outcome Run() {
     world_.Trace(options_.ToString());
     for (const auto& node : nodes_) {
-      world_.After(world_.Between(Millis(0), Millis(50)), [&node] {
-        if (!node->running()) node->Start();
-      });
+      const bool late = node->id().value() > options_.founders();
+      const Duration wait =
+          late ? world_.Between(kJoinLeast, kJoinMost) : world_.Between(Millis(0), Millis(50));
+      world_.After(wait, [&node] { node->Start(); });
     }
+    if (options_.has(Fault::kDuplicate)) network_.SetDuplicates(0.05);
     nemesis_.Start();
     workload_.Start();
     // A process that is stopped knows nothing of the time that passes.
@@ -77,20 +81,22 @@ class Simulation {
     world_.Note(static_cast<uint64_t>(world_.now_us()));
     world_.Note(static_cast<uint64_t>(node.id().value()));
     if (!node.running()) return;
-    std::vector<GroupId> groups;
+    open_groups_.clear();
     node.ForEachReplica([&](const Replica& replica) {
-      groups.push_back(replica.group());
+      open_groups_.push_back(replica.group());
       if (!world_.failed()) oracle_.Check(node.id(), replica);
     });
-    NoteGroups(node, std::move(groups));
+    NoteGroups(node);
   }
 
   // A group that a process had and has no more is deleted, or has moved away from it.
-  void NoteGroups(const SimNode& node, std::vector<GroupId> groups) {
+  void NoteGroups(const SimNode& node) {
+    const std::vector<GroupId>& now = open_groups_;
     auto& [life, before] = groups_[node.id()];
-    if (life == node.life() && groups != before) {
+    if (life == node.life() && now == before) return;
+    if (life == node.life()) {
       for (GroupId group : before) {
-        if (std::find(groups.begin(), groups.end(), group) != groups.end()) continue;
+        if (std::find(now.begin(), now.end(), group) != now.end()) continue;
         if (node.core().image()->FindGroup(group) == nullptr) {
           oracle_.Forget(group);
         } else {
@@ -99,7 +105,7 @@ class Simulation {
       }
     }
     life = node.life();
-    before = std::move(groups);
+    before = now;
   }
 
   void OnSend(NodeId from, const GroupMessage& message) {
@@ -206,7 +212,7 @@ class Simulation {
     Await("a produce to every partition", [&] { return written == workload_.targets().size(); });
     if (world_.failed()) return;
     for (const Workload::Target& target : workload_.targets()) {
-      workload_.ReadAll(target, Offset(0), [&read] { ++read; });
+      workload_.ReadAll(target, [&read] { ++read; });
     }
     Await("a read of every partition", [&] { return read == workload_.targets().size(); });
   }
@@ -252,6 +258,7 @@ class Simulation {
   Workload workload_;
   Nemesis nemesis_;
   std::map<NodeId, std::pair<uint64_t, std::vector<GroupId>>> groups_;  // By life.
+  std::vector<GroupId> open_groups_;                                    // Of the node at hand.
   std::map<std::pair<NodeId, GroupId>, int> alone_for_;                 // In looks.
   bool healing_ = false;
   std::string missing_;

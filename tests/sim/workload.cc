@@ -67,9 +67,6 @@ void Workload::CreateTopic(const std::string& name, int partitions) {
     spec.configs.push_back({"flush.ms", "300"});
   }
   spec.configs.push_back({"min.insync.replicas", absl::StrCat(options_.min_isr)});
-  if (options_.segment_bytes > 0) {
-    spec.configs.push_back({"segment.bytes", absl::StrCat(options_.segment_bytes)});
-  }
   node->Deliver(0, [this, node, spec] {
     node->core().CreateTopics(
         {spec}, false, node->clock().Mono() + std::chrono::seconds(2), 0,
@@ -94,6 +91,31 @@ void Workload::ChangeTopics() {
   if (topic == nullptr) return;
   node->Deliver(0, [node, id = topic->id] {
     node->core().DeleteTopics({id}, node->clock().Mono() + std::chrono::seconds(2), 0, [](auto) {});
+  });
+}
+
+// Mostly far behind the end, as retention does.
+void Workload::TrimPartition() {
+  if (targets_.empty()) return;
+  const Target& target = targets_[world_.Below(targets_.size())];
+  SimNode* node = BelievedLeader(target);
+  if (node == nullptr) return;
+  OnPartition(*node, target, [this](SimNode& at, const std::shared_ptr<Partition>& partition) {
+    const GroupId group = partition->group();
+    const auto end = static_cast<uint64_t>(oracle_.end_offset(group).value());
+    const Offset before(static_cast<int64_t>(
+        world_.Chance(0.8) ? end - std::min(end, world_.Below(50)) : world_.Below(end + 1)));
+    oracle_.OnTrim(group, before);
+    partition->DeleteRecords(before, at.clock().Mono() + kProduceTimeout,
+                             [this, group, before](absl::StatusOr<Offset> start) {
+                               if (!start.ok())
+                                 return world_.Trace("trim: " + start.status().ToString());
+                               if (*start < before)
+                                 world_.Fail("a log start is said to have moved, and has not");
+                               world_.After(Micros(10), [this, group, start = *start] {
+                                 oracle_.OnTrimmed(group, start);
+                               });
+                             });
   });
 }
 
@@ -248,11 +270,30 @@ void Workload::KeepReading(size_t number) {
   });
 }
 
-void Workload::ReadAll(const Target& target, Offset from, std::function<void()> done) {
+void Workload::ReadAll(const Target& target, std::function<void()> done) {
+  SimNode* leader = nullptr;
+  auto again = [this, target, done] {
+    world_.After(kRetry, [this, target, done] { ReadAll(target, done); });
+  };
+  if (LeaderOf(target, &leader) == nullptr) return again();
+  OnPartition(*leader, target, [this, target, done, again](SimNode&, const auto& partition) {
+    partition->FindSpecial(
+        SpecialOffset::kEarliest, std::nullopt,
+        [this, target, done, again, group = partition->group()](absl::StatusOr<FoundOffset> start) {
+          if (!start.ok()) return again();
+          oracle_.CheckStart(group, start->offset);
+          world_.After(Micros(10), [this, target, done, from = start->offset] {
+            ReadFrom(target, from, done);
+          });
+        });
+  });
+}
+
+void Workload::ReadFrom(const Target& target, Offset from, std::function<void()> done) {
   SimNode* leader = nullptr;
   // A leadership that has just moved, or is about to: once more, as a client would.
   auto again = [this, target, from, done] {
-    world_.After(kRetry, [this, target, from, done] { ReadAll(target, from, done); });
+    world_.After(kRetry, [this, target, from, done] { ReadFrom(target, from, done); });
   };
   if (LeaderOf(target, &leader) == nullptr) return again();
   OnPartition(*leader, target, [this, target, from, done, again](SimNode&, const auto& partition) {
@@ -267,13 +308,15 @@ void Workload::ReadAll(const Target& target, Offset from, std::function<void()> 
         Offset next = from;
         for (const Bytes& bytes : read.batches) {
           const RecordBatchView batch(bytes.data());
-          if (batch.base_offset() != next) world_.Fail("a read skips records");
+          // The log may begin inside a batch.
+          const bool first = next == from && batch.base_offset() < next;
+          if (batch.base_offset() != next && !first) world_.Fail("a read skips records");
           next = batch.next_offset();
           oracle_.OnRead(group, batch.base_offset(), ValueIn(bytes.view()), read.high_watermark);
         }
         if (next >= oracle_.end_offset(group)) return done();
         if (next == from) return world_.Fail("a read comes back empty below the high watermark");
-        ReadAll(target, next, done);
+        ReadFrom(target, next, done);
       });
     });
   });

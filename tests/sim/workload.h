@@ -32,6 +32,8 @@ class Workload {
   void ChangeTopics();
 
   // Asks for some partition to be moved to other nodes, or for a move to be undone.
+  // Asks for a partition's log to begin later.
+  void TrimPartition();
   void MovePartition();
 
   struct Target {
@@ -47,12 +49,14 @@ class Workload {
   // One produce with acks=all, tried until it is acknowledged; `done` then.
   void ProduceOnce(const Target& target, std::function<void()> done);
   // Reads the partition from its start to its end; `done` then.
-  void ReadAll(const Target& target, Offset from, std::function<void()> done);
+  void ReadAll(const Target& target, std::function<void()> done);
 
   size_t acknowledged() const { return acknowledged_; }
   size_t reads() const { return reads_; }
 
  private:
+  // The rest of the partition, from `from` on.
+  void ReadFrom(const Target& target, Offset from, std::function<void()> done);
   SimNode* AnyNode(bool ready = false);
   void EnsureTopic(const std::string& name, int partitions);
   void CreateTopic(const std::string& name, int partitions);

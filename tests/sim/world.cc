@@ -12,7 +12,15 @@ int64_t World::now_us() const {
 }
 
 void World::At(MonoTime when, Task task) {
-  heap_.push_back({std::max(when, now_), ++last_number_, std::move(task)});
+  size_t slot = tasks_.size();
+  if (free_slots_.empty()) {
+    tasks_.push_back(std::move(task));
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+    tasks_[slot] = std::move(task);
+  }
+  heap_.push_back({std::max(when, now_), ++last_number_, slot});
   std::push_heap(heap_.begin(), heap_.end());
 }
 
@@ -23,11 +31,13 @@ bool World::RunNext(MonoTime until) {
     return false;
   }
   std::pop_heap(heap_.begin(), heap_.end());
-  Event event = std::move(heap_.back());
+  const Event event = heap_.back();
   heap_.pop_back();
+  Task task = std::exchange(tasks_[event.slot], nullptr);
+  free_slots_.push_back(event.slot);
   now_ = event.when;
   ++events_;
-  std::move(event.task)();
+  std::move(task)();
   return !failed();
 }
 

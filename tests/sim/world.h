@@ -2,8 +2,8 @@
 // gives the same events, which `trace_hash` proves.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <queue>
 #include <string>
 #include <vector>
 
@@ -48,10 +48,11 @@ class World {
   const std::string& failure() const { return failure_; }
 
  private:
+  // Small and plain, for the heap moves it about; the task waits in its slot.
   struct Event {
     MonoTime when;
     uint64_t number;
-    mutable Task task;
+    size_t slot;
     bool operator<(const Event& other) const {  // The heap's top is the largest.
       return when != other.when ? when > other.when : number > other.number;
     }
@@ -60,6 +61,8 @@ class World {
   SeededRandom random_;
   MonoTime now_{std::chrono::seconds(1000)};
   std::vector<Event> heap_;
+  std::vector<Task> tasks_;  // By slot.
+  std::vector<size_t> free_slots_;
   uint64_t last_number_ = 0;
   uint64_t events_ = 0;
   uint64_t trace_hash_ = 0xcbf29ce484222325ULL;

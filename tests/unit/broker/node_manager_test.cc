@@ -20,6 +20,7 @@ class FakeNetwork final : public PeerControl, public PeerStreams {
   explicit FakeNetwork(Executor& executor) : executor_(executor) {}
 
   std::map<NodeId, HandshakeResult> results;
+  std::map<NodeId, FullState> states;
 
   void SetPeer(PeerAddress) override {}
   void RemovePeer(NodeId) override {}
@@ -31,7 +32,11 @@ class FakeNetwork final : public PeerControl, public PeerStreams {
   void SendHeartbeat(NodeId, const HeartbeatDigests&) override {}
   void SendRaft(NodeId, std::vector<GroupMessage>) override {}
   void PushLeaderStates(NodeId, std::vector<LeaderState>) override {}
-  void FetchFullState(NodeId, absl::AnyInvocable<void(absl::StatusOr<FullState>) &&>) override {}
+  void FetchFullState(NodeId node,
+                      absl::AnyInvocable<void(absl::StatusOr<FullState>) &&> done) override {
+    executor_.Post(
+        [done = std::move(done), state = states[node]]() mutable { std::move(done)(state); });
+  }
   void CallController(NodeId, std::string, Duration,
                       absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>) override {}
   void FetchFormation(NodeId,
@@ -100,6 +105,19 @@ TEST_F(NodeManagerTest, TheOnlyPeerDecidesAlone) {
   RejectFrom(NodeId(2));
   StartWithPeers({NodeId(2)});
   EXPECT_THAT(rejected_, ElementsAre("another cluster"));
+}
+
+TEST_F(NodeManagerTest, WhomNobodyBeatsForAsksWhoIsThereAndWhatTheyLead) {
+  network_.results[NodeId(2)] = {HandshakeOutcome::kDone, {NodeId(2)}, 1, ""};
+  StartWithPeers({NodeId(2)});
+  nodes_.OnControlStream(NodeId(2), true);
+  executor_.RunFor(Millis(1000));
+  EXPECT_THAT(nodes_.live(), ElementsAre(NodeId(1)));
+  network_.states[NodeId(2)].led = {{kMetadataGroup, Term(2), NodeId(2), 0, {}}};
+  nodes_.AskAround();
+  executor_.RunReady();
+  EXPECT_THAT(nodes_.live(), ElementsAre(NodeId(1), NodeId(2)));
+  EXPECT_EQ(leaders_.Get(kMetadataGroup).leader, NodeId(2));
 }
 
 }  // namespace

@@ -40,6 +40,23 @@ TEST_F(FakeFileSystemTest, ACrashKeepsWhatWasSyncedUnderASyncedName) {
   EXPECT_EQ(fs_.Content("d/f"), "synced");
 }
 
+TEST_F(FakeFileSystemTest, ZerosAreBytesLikeAnyOther) {
+  auto file = Create("d/f");
+  ASSERT_TRUE(fs_.SyncDirectory("d").ok());
+  ASSERT_TRUE(Write(*file, 0, "abcdef").ok());
+  ASSERT_TRUE(Write(*file, 2, std::string_view("\0\0", 2)).ok());
+  ASSERT_TRUE(Write(*file, 6, std::string(10, '\0')).ok());
+  ASSERT_TRUE(Write(*file, 12, "x").ok());
+  const std::string expected("ab\0\0ef\0\0\0\0\0\0x\0\0\0", 16);
+  EXPECT_EQ(fs_.Content("d/f"), expected);
+  std::string read(20, '?');
+  EXPECT_EQ(*file->Read(1, read.data(), read.size()), 15U);
+  EXPECT_EQ(read.substr(0, 15), expected.substr(1));
+  ASSERT_TRUE(file->Sync().ok());
+  fs_.Crash();
+  EXPECT_EQ(fs_.Content("d/f"), expected);
+}
+
 TEST_F(FakeFileSystemTest, AFileWhoseNameWasNotSyncedIsGoneAfterACrash) {
   auto file = Create("d/f");
   ASSERT_TRUE(Write(*file, 0, "synced").ok());
