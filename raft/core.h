@@ -215,7 +215,7 @@ class Core {
   bool IsSound(const Append& message) const;
   bool AgreesAt(LogIndex prev_index, Term prev_term) const;
   bool TakeEntries(Append& message);
-  bool TooFarBehind(const Append& message, LogIndex hint) const;
+  static bool TooFarBehind(const Append& message, LogIndex hint);
   void Reject(NodeId to, const Append& message);
   void Acknowledge(bool always);
   void MaybeEndDoubt();

@@ -85,6 +85,7 @@ void SegmentedLog::Adopt(RecoveredLog found) {
     if (last.rolled)
       BeginSegment({identity_.group, last.end.index, last.end.offset, last.last_term});
   }
+  committed_ = first_index() - 1;  // Or it would not be gone.
   start_offset_ = std::max(found.start.value_or(Offset(0)), segments_.front()->header.base_offset);
 }
 

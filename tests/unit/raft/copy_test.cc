@@ -46,6 +46,30 @@ TEST_F(CopyTest, WhoLacksWhatTheLeaderNoLongerHasIsToldToCopyAndGoesOnFromThere)
   EXPECT_EQ(cluster().Payloads(kC).back(), "five");
 }
 
+TEST_F(CopyTest, WhoHasSomethingElseBeforeTheLeadersFirstEntryCopiesToo) {
+  MakeLed();
+  cluster().Isolate(kA);
+  for (const char* payload : {"lost", "also"}) ASSERT_TRUE(cluster().Propose(kA, payload).ok());
+  cluster().Run();
+  cluster().AnnounceDown(kA);
+  cluster().Elect(kB);
+  for (const char* payload : {"two", "three", "four"}) {
+    ASSERT_TRUE(cluster().Propose(kB, payload).ok());
+    cluster().Run();
+  }
+  // What is before B's first entry is one that A has another of.
+  cluster().DropPrefix(kB, core(kA).last_index() + 1);
+  ASSERT_NE(core(kA).terms().TermAt(core(kA).last_index()), core(kB).term());
+  cluster().copy_delay = [](NodeId) { return Millis(5); };
+  cluster().Rejoin(kA);
+  cluster().Do(kB, [this](Core& b) {
+    b.NodeUp(kA, now());
+    b.PeerReset(kA, now());
+  });
+  cluster().RunFor(Millis(2500));
+  EXPECT_THAT(cluster().Payloads(kA), ElementsAre("two", "three", "four"));
+}
+
 TEST_F(CopyTest, UntilThenItIsAskedOnceAWhileAndNotMore) {
   LeaveCBehind();
   cluster().RunFor(Millis(50));

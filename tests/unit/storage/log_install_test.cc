@@ -171,6 +171,22 @@ TEST_F(LogInstallTest, ALogStartGoesWithTheManifest) {
   EXPECT_THAT(Payloads(), ElementsAre("b"));
 }
 
+TEST_F(LogInstallTest, AConfigurationBelowTheLogStartGoesWithTheManifestAfterARestart) {
+  Open();
+  Write({Private(EntryKind::kConfiguration, "members")});
+  Append("a", 2);
+  AppendRoll();
+  Write({Private(EntryKind::kSetLogStart, EncodeLogStart(Offset(2)))});
+  Settle();
+  CommitAll();
+  ASSERT_EQ(log_->first_index(), LogIndex(4));
+  Close();
+  Open();
+  const Manifest manifest = log_->MakeManifest();
+  ASSERT_TRUE(manifest.configuration.has_value());
+  EXPECT_EQ(*manifest.configuration, (ConfigurationRow{LogIndex(1), "members"}));
+}
+
 TEST_F(LogInstallTest, ASnapshotStandsForALogWithoutSegments) {
   MakeFollower();
   manifest_ = Manifest();
