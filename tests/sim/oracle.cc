@@ -70,10 +70,12 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   if (!(view.configuration == core.configuration())) view.configuration = core.configuration();
 }
 
-Term Oracle::TermOf(const raft::Core& core, const Truth& truth, LogIndex index) {
+// What a log no longer has is committed; it may have been only in this turn.
+Term Oracle::TermOf(const raft::Core& core, const Truth& truth, const View& view, LogIndex index) {
   if (index >= core.first_index() - 1) return core.terms().TermAt(index);
   const auto at = static_cast<size_t>(index.value() - 1);
-  return at < truth.committed.size() ? truth.committed[at].term : Term(0);
+  if (at < truth.committed.size()) return truth.committed[at].term;
+  return at < view.terms.size() ? view.terms[at] : Term(0);
 }
 
 void Oracle::CheckStart(GroupId group, Offset start) {
@@ -98,7 +100,7 @@ void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, Vi
                         kept.value(), " was there"));
       break;
     }
-    if (TermOf(core, truth, i) == view.terms[static_cast<size_t>(i.value() - 1)]) continue;
+    if (TermOf(core, truth, view, i) == view.terms[static_cast<size_t>(i.value() - 1)]) continue;
     // What a leader sent while the log was being opened may have replaced the rest at once.
     if (core.leader() != kNoNode && i > view.commit) break;
     Fail(node, group, absl::StrCat("entry ", i.value(), " has another term after a restart"));
@@ -106,7 +108,7 @@ void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, Vi
   }
   view.terms.clear();
   for (LogIndex i(1); i <= core.last_index(); i = i + 1)
-    view.terms.push_back(TermOf(core, truth, i));
+    view.terms.push_back(TermOf(core, truth, view, i));
   view.commit = core.commit_index();
   view.term = core.term();
   view.role = raft::Role::kFollower;
@@ -122,7 +124,7 @@ void Oracle::CheckLog(NodeId node, GroupId group, const raft::Core& core, View& 
   // From the end: what is below an entry of a term that was there before has not changed.
   std::vector<std::pair<LogIndex, Term>> changed;
   for (LogIndex i = last; i > view.commit; i = i - 1) {
-    const Term term = TermOf(core, truth, i);
+    const Term term = TermOf(core, truth, view, i);
     if (i <= view.last() && view.terms[static_cast<size_t>(i.value() - 1)] == term) break;
     changed.emplace_back(i, term);
   }
@@ -149,7 +151,8 @@ void Oracle::CheckCommit(NodeId node, GroupId group, const raft::Core& core, Vie
   for (LogIndex i = view.commit + 1; i <= commit; i = i + 1) {
     if (i > frontier(group)) {
       Commit(node, group, core, i);
-    } else if (truth.committed[static_cast<size_t>(i.value() - 1)].term != TermOf(core, truth, i)) {
+    } else if (truth.committed[static_cast<size_t>(i.value() - 1)].term !=
+               TermOf(core, truth, view, i)) {
       Fail(node, group, absl::StrCat("commits another entry at ", i.value()));
     }
     if (world_.failed()) return;
@@ -159,7 +162,7 @@ void Oracle::CheckCommit(NodeId node, GroupId group, const raft::Core& core, Vie
 
 void Oracle::Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index) {
   Truth& truth = truth_[group];
-  const Term term = core.terms().TermAt(index);
+  const Term term = TermOf(core, truth, views_[{node, group}], index);
   auto seen = truth.seen.find(Key(index, term));
   if (seen == truth.seen.end()) {
     return Fail(node, group, absl::StrCat("commits entry ", index.value(), " that nobody wrote"));
@@ -230,7 +233,7 @@ void Oracle::CheckRole(NodeId node, GroupId group, const raft::Core& core, View&
     const LogIndex index(static_cast<int64_t>(i) + 1);
     // One that was stopped may learn late of the votes for an older term.
     if (truth.committed[i].committed_in > core.term()) continue;
-    if (index > core.last_index() || TermOf(core, truth, index) != truth.committed[i].term) {
+    if (index > core.last_index() || TermOf(core, truth, view, index) != truth.committed[i].term) {
       return Fail(node, group,
                   absl::StrCat("leads term ", core.term().value(), " without the committed entry ",
                                index.value()));

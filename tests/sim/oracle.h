@@ -115,12 +115,11 @@ class Oracle {
   };
 
   static void Raise(Offset& to, Offset start) { to = std::max(to, start); }
-  // Of what a log no longer has, all is committed.
-  static Term TermOf(const raft::Core& core, const Truth& truth, LogIndex index);
   static uint64_t Key(LogIndex index, Term term) {
     return (static_cast<uint64_t>(index.value()) << 32) | static_cast<uint32_t>(term.value());
   }
   static Entry Describe(const LogEntry& entry);
+  static Term TermOf(const raft::Core& core, const Truth& truth, const View& view, LogIndex index);
   static bool IsAsSeen(const raft::Core& core, const View& view);
 
   void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
