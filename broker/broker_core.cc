@@ -34,6 +34,7 @@ BrokerCore::BrokerCore(BrokerConfig config, Env env)
     : config_(std::move(config)),
       env_(std::move(env)),
       pool_(env_.pool),
+      snapshots_(env_.kv, pool_, *env_.executors[0]),
       self_(config_.node_id),
       start_id_(env_.random.Next() | 1),
       balancer_({.settle = config_.leader_settle}) {
@@ -213,8 +214,8 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal,
         [this](Term term, NodeId leader) {
           Announce({kMetadataGroup, term, leader, 0, {}});
         },
-        [this](auto snapshot) { SaveSnapshot(std::move(snapshot)); },
-        [this](auto snapshot, auto done) { KeepSnapshot(std::move(snapshot), std::move(done)); },
+        [this](auto snapshot) { snapshots_.Save(snapshot); },
+        [this](auto snapshot, auto done) { snapshots_.Keep(snapshot, std::move(done)); },
         env_.on_fatal};
     auto group = std::make_shared<MetadataGroup>(shard, std::move(options));
     std::string folder = env_.folder.path() + "/" + storage::LogFolderName(identity);
@@ -287,36 +288,6 @@ void BrokerCore::SetPeersFromImage(const MetadataImage& image) {
     nodes_->SetPeer(
         {node, broker->control_address.substr(0, colon), static_cast<uint16_t>(port), 0});
   }
-}
-
-void BrokerCore::SaveSnapshot(MetadataSnapshot snapshot) {
-  snapshot_ = std::move(snapshot);
-  if (!std::exchange(saving_snapshot_, true)) WriteSnapshot();
-}
-
-// One write at a time; of several images that wait only the newest is written.
-void BrokerCore::WriteSnapshot() {
-  pool_.Submit(
-      [this, weak = std::weak_ptr<bool>(alive_), snapshot = *std::exchange(snapshot_, {})] {
-        absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot, /*sync=*/false);
-        if (!saved.ok()) LogWarn("the metadata snapshot is not saved: {}", saved.ToString());
-        env_.executors[0]->Post([this, weak] {
-          if (weak.expired()) return;
-          saving_snapshot_ = false;
-          if (snapshot_) SaveSnapshot(*std::exchange(snapshot_, {}));
-        });
-      });
-}
-
-void BrokerCore::KeepSnapshot(MetadataSnapshot snapshot,
-                              absl::AnyInvocable<void(const absl::Status&) &&> done) {
-  pool_.Submit([this, weak = std::weak_ptr<bool>(alive_), snapshot = std::move(snapshot),
-                done = std::move(done)]() mutable {
-    absl::Status saved = SaveMetadataSnapshot(env_.kv, snapshot, /*sync=*/true);
-    env_.executors[0]->Post([weak, saved, done = std::move(done)]() mutable {
-      if (!weak.expired()) std::move(done)(saved);
-    });
-  });
 }
 
 storage::LogOptions BrokerCore::MetadataLogOptions() const {

@@ -28,6 +28,7 @@
 #include "broker/node_manager.h"
 #include "broker/partition_set.h"
 #include "broker/shard.h"
+#include "broker/snapshot_keeper.h"
 #include "storage/file_system.h"
 #include "storage/kv_store.h"
 
@@ -118,10 +119,6 @@ class BrokerCore final : public Broker {
                     std::unique_ptr<storage::Log> log, const HardState& hard_state, LogIndex commit,
                     const raft::Configuration& founders);
   void OnApplied(const MetadataImage::Applied& applied);
-  void SaveSnapshot(MetadataSnapshot snapshot);
-  void WriteSnapshot();
-  void KeepSnapshot(MetadataSnapshot snapshot,
-                    absl::AnyInvocable<void(const absl::Status&) &&> done);
   storage::LogOptions MetadataLogOptions() const;
   std::shared_ptr<MetadataGroup> MetadataHere() const;  // Null before there is one.
   void OnCopyAsked(const CopyRequest& request, CopyDone done);
@@ -143,6 +140,7 @@ class BrokerCore final : public Broker {
   const BrokerConfig config_;
   Env env_;
   CountedPool pool_;
+  SnapshotKeeper snapshots_;
   const NodeId self_;
   const StartId start_id_;
   LeaderTable leaders_;
@@ -162,8 +160,6 @@ class BrokerCore final : public Broker {
   bool stopping_ = false;
   bool handed_over_ = false;  // A leadership of this broker was there to be given away.
   bool registering_ = false;
-  std::optional<MetadataSnapshot> snapshot_;  // To be saved next.
-  bool saving_snapshot_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -77,7 +77,8 @@ void Wipes(Options& options) {
 
 // Logs lose what members that are away have not read yet.
 void Trims(Options& options) {
-  Only(options, {Fault::kTrims, Fault::kTopics, Fault::kKill, Fault::kCut, Fault::kWipe});
+  Only(options, {Fault::kTrims, Fault::kTopics, Fault::kKill, Fault::kPowerLoss, Fault::kCut,
+                 Fault::kMoves});
   options.fault_every = Millis(150);
   options.produce_every = Millis(10);
   options.segment_bytes = 1024;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/snapshot_keeper.h"
+#include "common/testing/fake_executor.h"
 #include "storage/fake_kv_store.h"
 
 namespace garam {
@@ -40,6 +42,45 @@ TEST(MetadataSnapshotTest, ALogThatStillHasWhatWasReplacedIsNotTakenForCommitted
   old.Append(Term(1), LogIndex(1), Offset(0));
   EXPECT_EQ(CommittedBy(snapshot, old, LogIndex(6)), LogIndex(0));
   EXPECT_EQ(CommittedBy(snapshot, old, LogIndex(5)), LogIndex(0)) << "and may end anywhere";
+}
+
+class SnapshotKeeperTest : public ::testing::Test {
+ protected:
+  static MetadataSnapshot At(int64_t index) {
+    return {MetadataImage::Empty()->At(LogIndex(index)), Term(1)};
+  }
+  LogIndex Stored() { return LoadMetadataSnapshot(kv_)->image->applied_index(); }
+
+  storage::FakeKvStore kv_;
+  FakeClock clock_;
+  FakeExecutor home_{clock_};
+  FakeBlockingPool pool_;
+  SnapshotKeeper keeper_{kv_, pool_, home_};
+};
+
+TEST_F(SnapshotKeeperTest, AnOlderSnapshotDoesNotReplaceANewerOne) {
+  std::optional<absl::Status> kept;
+  keeper_.Save(At(5));
+  keeper_.Keep(At(9), [&kept](const absl::Status& status) { kept = status; });
+  keeper_.Save(At(7));
+  Settle(home_, pool_);
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_TRUE(kept->ok());
+  EXPECT_EQ(Stored(), LogIndex(9));
+  keeper_.Save(At(8));
+  Settle(home_, pool_);
+  EXPECT_EQ(Stored(), LogIndex(9));
+}
+
+TEST_F(SnapshotKeeperTest, WhatIsKeptSurvivesALossOfPowerThoughANewerOneWasWrittenUnsynced) {
+  keeper_.Save(At(9));
+  Settle(home_, pool_);
+  bool kept = false;
+  keeper_.Keep(At(8), [&kept](const absl::Status& status) { kept = status.ok(); });
+  Settle(home_, pool_);
+  ASSERT_TRUE(kept);
+  kv_.Crash();
+  EXPECT_EQ(Stored(), LogIndex(9));
 }
 
 }  // namespace
