@@ -284,6 +284,7 @@ void Replica::OnWritten(uint64_t seq) {
 void Replica::OnDurable(uint64_t seq) {
   if (closed_) return;
   core_->OnDurable(seq, shard_.now());
+  DropPrefix();
   MarkDirty();
 }
 

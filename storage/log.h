@@ -143,7 +143,7 @@ class Log {
   // seq above that, OnWritten follows.
   virtual uint64_t Write(LogWrite write) = 0;
   // Everything up to `index` is committed: rolled segments below it get their footer, and where a
-  // kSetLogStart says so, whole sealed segments are deleted.
+  // kSetLogStart says so, whole sealed segments are deleted, some time after they are durable.
   virtual void OnCommitted(LogIndex index) = 0;
   // Whether the leader should append a kRoll before an entry of `entry_bytes`.
   virtual bool ShouldRoll(size_t entry_bytes) const = 0;

@@ -110,7 +110,8 @@ class SegmentedLog final : public Log {
   void QueueSeal(Segment& segment);
   void ApplyStarts();
   void MoveStart(Offset start);
-  void DropSegments(size_t count);
+  void SaveStart();
+  void DropSegments();
   void MaybeFinishClose();
   void FlightEnded();
 
@@ -144,6 +145,8 @@ class SegmentedLog final : public Log {
   std::shared_ptr<const TermRows> terms_ = std::make_shared<TermRows>();
   ConfigurationRows configurations_;
   LogStartRows pending_starts_;
+  LogIndex drop_before_;     // See DropBefore.
+  bool drop_waits_ = false;  // For the mark.
   Offset start_offset_;
   LogIndex committed_;
 

@@ -55,7 +55,8 @@ void SegmentedLog::StartJob(bool sync) {
 
 void SegmentedLog::StageMark(WriteJob& job, Flight& flight) {
   const MonoTime now = env_.clock.Mono();
-  const bool due = closing_ || !job.sealed.empty() || !mark_ || now - mark_at_ >= kMarkInterval;
+  const bool due =
+      closing_ || drop_waits_ || !job.sealed.empty() || !mark_ || now - mark_at_ >= kMarkInterval;
   if (!due || (mark_ && mark_->at.index == flight.end.at.index)) return;
   mark_at_ = now;
   flight.mark = flight.end;
@@ -117,6 +118,7 @@ void SegmentedLog::JobSucceeded(Flight flight) {
     dirty_bytes_ -= std::min(dirty_bytes_, flight.bytes);
     dirty_records_ -= std::min(dirty_records_, flight.records);
     ApplyMark(flight);
+    DropSegments();
   }
   // The disk goes on before anybody is told.
   const bool inline_too = MayWriteInline() && !ops_.empty();
@@ -226,39 +228,43 @@ void SegmentedLog::ApplyStarts() {
 void SegmentedLog::MoveStart(Offset start) {
   if (start <= start_offset_) return;
   start_offset_ = start;
-  WriteOp row;
-  row.kind = WriteOp::Kind::kRows;
-  rows_.StageStart(start, row.rows);
-  ops_.push_back(std::move(row));
-  size_t drop = 0;
-  while (drop + 1 < segments_.size() && segments_[drop]->sealed &&
-         segments_[drop]->end.offset <= start) {
-    ++drop;
-  }
-  DropSegments(drop);
+  SaveStart();
+  DropSegments();
   MaybeStartJob();
 }
 
 void SegmentedLog::DropBefore(LogIndex index) {
-  if (!failed_.ok()) return;
-  size_t drop = 0;
-  while (drop + 1 < segments_.size() && segments_[drop]->sealed &&
-         segments_[drop]->end.index <= index) {
-    ++drop;
-  }
-  if (drop == 0) return;
-  // Says that the first segments are gone on purpose.
-  start_offset_ = std::max(start_offset_, segments_[drop]->header.base_offset);
+  if (!failed_.ok() || index <= drop_before_) return;
+  drop_before_ = index;
+  DropSegments();
+  MaybeStartJob();
+}
+
+void SegmentedLog::SaveStart() {
   WriteOp row;
   row.kind = WriteOp::Kind::kRows;
   rows_.StageStart(start_offset_, row.rows);
   ops_.push_back(std::move(row));
-  DropSegments(drop);
-  MaybeStartJob();
 }
 
-void SegmentedLog::DropSegments(size_t count) {
+// Whole sealed segments that nobody needs go, once the mark and the rows beside it speak for them:
+// terms and configurations of what they held are nowhere else.
+void SegmentedLog::DropSegments() {
+  const LogIndex marked = mark_ ? mark_->at.index : LogIndex(0);
+  size_t count = 0;
+  drop_waits_ = false;
+  while (count + 1 < segments_.size() && segments_[count]->sealed && !drop_waits_) {
+    const SegmentPoint& end = segments_[count]->end;
+    const bool below_start = start_offset_ > Offset(0) && end.offset <= start_offset_;
+    if (!below_start && end.index > drop_before_) break;
+    drop_waits_ = end.index > marked;
+    if (!drop_waits_) ++count;
+  }
+  sync_wanted_ = sync_wanted_ || drop_waits_;
   if (count == 0) return;
+  // Says that the first segments are gone on purpose, and is synced, with the mark before it.
+  start_offset_ = std::max(start_offset_, segments_[count]->header.base_offset);
+  SaveStart();
   for (size_t i = 0; i < count; ++i) {
     WriteOp removal;
     removal.kind = WriteOp::Kind::kRemove;

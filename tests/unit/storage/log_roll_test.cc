@@ -1,3 +1,5 @@
+#include <cerrno>
+
 #include "common/log_start.h"
 #include "storage/frame.h"
 #include "tests/unit/storage/log_fixture.h"
@@ -171,6 +173,56 @@ TEST_F(LogRollTest, WholeSealedSegmentsBelowTheLogStartAreDeleted) {
   EXPECT_EQ(log_->first_index(), LogIndex(3));
   EXPECT_EQ(log_->terms().TermAt(LogIndex(2)), Term(1));
   EXPECT_THAT(Payloads(Offset(4)), ElementsAre("b", "c"));
+}
+
+// What a segment said of terms and members is nowhere else once it is gone.
+TEST_F(LogRollTest, AnyCrashAroundADeletionKeepsTheTermsAndTheMembers) {
+  bool dropped = false;
+  for (int64_t calls = 0; !dropped; ++calls) {
+    SCOPED_TRACE(calls);
+    ASSERT_LT(calls, 100);
+    fs_.Wipe();
+    kv_.Wipe();
+    ASSERT_TRUE(fs_.MakeDirectory(kRoot).ok());
+    ASSERT_TRUE(fs_.SyncDirectory("").ok());
+    options_.flush_messages = 1000;
+    term_ = Term(1);
+    PlanFrom(LogIndex(1), Offset(0));
+    Open();
+    Append("a", 2);
+    clock_.Advance(Millis(10));  // Not long enough for another mark.
+    term_ = Term(2);
+    Write({Private(EntryKind::kConfiguration, "members"), Private(EntryKind::kRoll)});
+    Write({Private(EntryKind::kSetLogStart, EncodeLogStart(Offset(2)))});
+    int64_t left = calls;
+    SeededRandom random(static_cast<uint64_t>(calls));
+    fs_.SetFaults([&left](FakeFileSystem::Call call, const std::string&) {
+      if (call == FakeFileSystem::Call::kRead) return 0;
+      return --left < 0 ? FakeFileSystem::kNotMade : 0;
+    });
+    kv_.SetFaults([&left](const KvBatch&, bool) { return --left < 0 ? EIO : 0; });
+    Settle();
+    const bool durable = log_->durable_index() == log_->last_index();
+    log_->OnCommitted(log_->last_index());
+    Settle();
+    dropped = left >= 0 && log_->first_index() > LogIndex(1);
+    fs_.SetFaults(nullptr);
+    kv_.SetFaults(nullptr);
+    Drop();
+    fs_.Crash(random);
+    kv_.Crash(random.Below(kv_.unsynced_batches() + 1));
+    Open();
+    if (HasFatalFailure()) return;
+    if (log_->first_index() > LogIndex(1)) {
+      EXPECT_EQ(log_->terms().TermAt(LogIndex(3)), Term(2));
+      ASSERT_EQ(log_->configurations().size(), 1u);
+      EXPECT_EQ(log_->configurations()[0].payload, "members");
+    }
+    if (durable) {
+      EXPECT_GE(log_->last_index(), LogIndex(4));
+    }
+    if (HasFailure()) return;
+  }
 }
 
 TEST_F(LogRollTest, ALogWhoseSegmentsAllLieAboveTheMarkKnowsTheTermBeforeItsStart) {
