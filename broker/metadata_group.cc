@@ -159,10 +159,7 @@ absl::StatusOr<CopyReply> MetadataGroup::GiveCopy() const {
   storage::Manifest manifest;
   manifest.next = {kMetadataGroup, applied_ + 1, Offset(0), applied_term_};
   manifest.terms.Append(applied_term_, applied_, Offset(0));
-  manifest.configuration = replica_.log().MakeManifest().configuration;
-  if (manifest.configuration) {
-    manifest.configuration->index = std::min(manifest.configuration->index, applied_);
-  }
+  manifest.configuration = replica_.log().ConfigurationAt(applied_);
   return CopyReply{storage::EncodeManifest(manifest),
                    EncodeMetadataSnapshot({image(), applied_term_})};
 }

@@ -130,9 +130,13 @@ class Log {
   virtual Offset start_offset() const = 0;
   // Of the appended log, down to the term just before first_index().
   virtual const TermRows& terms() const = 0;
-  // The kConfiguration entries of the appended log, but for those that committed ones have
-  // replaced.
+  // The kConfiguration entries of the appended log, but for those that others have replaced before
+  // the end of the sealed segments.
   virtual const ConfigurationRows& configurations() const = 0;
+  // The one in force after the committed entry `index`, as if it were none younger than that; or
+  // the one at the end of the sealed segments, where that is further: all of it is committed, so no
+  // older one elects. Nothing: none has replaced the founders.
+  virtual std::optional<ConfigurationRow> ConfigurationAt(LogIndex index) const = 0;
   // Bytes of frames, headers included; not what is preallocated.
   virtual int64_t size_bytes() const = 0;
   virtual size_t segment_count() const = 0;

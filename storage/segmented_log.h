@@ -43,6 +43,7 @@ class SegmentedLog final : public Log {
   Offset start_offset() const override { return start_offset_; }
   const TermRows& terms() const override { return *terms_; }
   const ConfigurationRows& configurations() const override { return configurations_; }
+  std::optional<ConfigurationRow> ConfigurationAt(LogIndex index) const override;
   int64_t size_bytes() const override;
   size_t segment_count() const override { return segments_.size(); }
   absl::Status status() const override { return failed_.ok() ? disk_full_ : failed_; }
@@ -108,6 +109,7 @@ class SegmentedLog final : public Log {
   void ArmFlushTimer();
   void SealCommitted();
   void QueueSeal(Segment& segment);
+  LogIndex SealedIndex() const;
   void ApplyStarts();
   void MoveStart(Offset start);
   void SaveStart();

@@ -19,12 +19,27 @@ Manifest SegmentedLog::MakeManifest() const {
   manifest.start_offset = std::min(start_offset_, manifest.next.base_offset);
   manifest.terms = *terms_;
   manifest.terms.TruncateFrom(manifest.next.base_index);
-  for (const ConfigurationRow& row : configurations_) {
-    if (row.index > committed_) break;
-    // A newer one than the manifest's end is as good: it is committed, so no older one elects.
-    manifest.configuration = {std::min(row.index, manifest.last_index()), row.payload};
-  }
+  manifest.configuration = ConfigurationAt(manifest.last_index());
   return manifest;
+}
+
+std::optional<ConfigurationRow> SegmentedLog::ConfigurationAt(LogIndex index) const {
+  std::optional<ConfigurationRow> found;
+  for (const ConfigurationRow& row : configurations_) {
+    if (row.index > std::max(index, SealedIndex())) break;
+    found = {std::min(row.index, index), row.payload};
+  }
+  return found;
+}
+
+// The last entry of the sealed segments, or the one before the first that is held.
+LogIndex SegmentedLog::SealedIndex() const {
+  LogIndex last = first_index() - 1;
+  for (const SegmentPtr& segment : segments_) {
+    if (!segment->sealed) break;
+    last = segment->end.index - 1;
+  }
+  return last;
 }
 
 void SegmentedLog::ReadSegment(LogIndex base, int64_t position, size_t bytes_max, BytesDone done) {

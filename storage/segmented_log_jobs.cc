@@ -180,11 +180,12 @@ bool SegmentedLog::ShouldRoll(size_t entry_bytes) const {
 
 void SegmentedLog::OnCommitted(LogIndex index) {
   committed_ = std::max(committed_, index);
-  // Not before the disk has it: a loss of power would leave neither the old one nor the new one.
-  DropReplacedRows(configurations_, std::min(committed_, durable_index()));
   if (!failed_.ok()) return;
   SealCommitted();
   ApplyStarts();
+  // Not before the disk has it: a loss of power would leave neither the old one nor the new one.
+  // And a manifest wants the one at its end.
+  DropReplacedRows(configurations_, std::min(SealedIndex(), durable_index()));
 }
 
 void SegmentedLog::SealCommitted() {

@@ -58,13 +58,19 @@ TEST_F(LogConfigurationTest, ACutTakesThemAway) {
   EXPECT_THAT(Found(), ElementsAre("one"));
 }
 
-TEST_F(LogConfigurationTest, OnlyTheNewestCommittedOneIsKept) {
+TEST_F(LogConfigurationTest, OnlyTheNewestOfTheSealedSegmentsIsKept) {
   Open();
   AppendConfiguration("one");
   AppendConfiguration("two");
+  AppendRoll();
   AppendConfiguration("three");
   log_->OnCommitted(LogIndex(2));
+  EXPECT_THAT(Found(), ElementsAre("one", "two", "three"));
+  EXPECT_FALSE(log_->ConfigurationAt(LogIndex(0)).has_value());
+  EXPECT_EQ(log_->ConfigurationAt(LogIndex(1))->payload, "one");
+  log_->OnCommitted(LogIndex(4));
   EXPECT_THAT(Found(), ElementsAre("two", "three"));
+  EXPECT_EQ(*log_->ConfigurationAt(LogIndex(1)), (ConfigurationRow{LogIndex(1), "two"}));
   Close();
   Open();
   EXPECT_THAT(Found(), ElementsAre("two", "three"));
