@@ -7,8 +7,8 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",       "power-loss", "cut",   "reset",  "pause", "slow-disk",
-    "disk-error", "disk-full",  "clock", "topics", "moves", "wipe"};
+    "kill",      "power-loss", "cut",    "reset", "pause", "slow-disk", "disk-error",
+    "disk-full", "clock",      "topics", "moves", "wipe",  "stick"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -79,6 +79,13 @@ void Moves(Options& options) {
   options.unflushed = false;
 }
 
+// Nodes hear each other one way only, while leaders come and go.
+void Stuck(Options& options) {
+  Only(options, {Fault::kStick, Fault::kKill});
+  options.fault_every = Millis(150);
+  options.unflushed = false;
+}
+
 void LosingPowerUnflushed(Options& options) {
   LosingPower(options);
   options.unflushed = true;
@@ -95,6 +102,7 @@ constexpr std::array kProfiles = {
     Profile{"stalls", Stalls},        Profile{"blackouts", Blackouts},
     Profile{"figure-8", FigureEight}, Profile{"moves", Moves},
     Profile{"wipes", Wipes},          Profile{"power-unflushed", LosingPowerUnflushed},
+    Profile{"stuck", Stuck},
 };
 
 }  // namespace
@@ -147,6 +155,7 @@ Options Options::Draw(uint64_t seed) {
   if (!options.has(Fault::kMoves) && !in_doubt) {
     options.faults[static_cast<size_t>(Fault::kWipe)] = random.Below(2) == 0;
   }
+  options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
   return options;
 }
 

@@ -51,10 +51,11 @@ class TestCluster::Control final : public PeerControl {
           if (peer.ok()) std::move(done)({HandshakeOutcome::kDone, *peer, 1, ""});
         });
   }
-  void SendHeartbeat(NodeId node, const HeartbeatDigests& digests) override {
+  void Redial(NodeId) override {}
+  void SendHeartbeat(NodeId node, const Heartbeat& heartbeat) override {
     StartId start = cluster_.core(self_).identity().start_id;
-    Tell(node, [from = self_, start, digests](PeerEvents& events) {
-      events.OnHeartbeat(from, start, digests);
+    Tell(node, [from = self_, start, heartbeat](PeerEvents& events) {
+      events.OnHeartbeat(from, start, heartbeat);
     });
   }
   void SendRaft(NodeId node, std::vector<GroupMessage> messages) override {
