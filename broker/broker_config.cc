@@ -257,6 +257,7 @@ absl::Status Loader::LoadTopics() {
   config_.delete_topic_enable = settings_.Bool("delete.topic.enable");
   config_.auto_leader_rebalance = settings_.Bool("auto.leader.rebalance.enable");
   config_.leader_settle = MillisOf("garam.leader.settle.ms");
+  config_.voter_dead_max = MillisOf("garam.voter.dead.max.ms");
   config_.replica_lag_time_max = MillisOf("replica.lag.time.max.ms");
   for (const TopicOption& topic : TopicOptions()) {
     const ConfigSetting* setting = settings_.Find(topic.broker_key);

@@ -65,7 +65,8 @@ struct BrokerConfig {
   std::map<std::string, std::string> topic_defaults{};
 
   bool auto_leader_rebalance = true;
-  Duration leader_settle = Millis(5000);  // In sync for so long before it leads again.
+  Duration voter_dead_max = Millis(300'000);  // Then another broker votes in group 0.
+  Duration leader_settle = Millis(5000);      // In sync for so long before it leads again.
   Duration replica_lag_time_max = Millis(30000);
 
   // Requests and connections.
