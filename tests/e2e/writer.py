@@ -69,7 +69,7 @@ class KafkaPythonClient:
     def __init__(self, bootstrap, topic, done):
         self.producer = kafka.KafkaProducer(
             bootstrap_servers=bootstrap, acks="all", enable_idempotence=False,
-            max_in_flight_requests_per_connection=1, reconnect_backoff_max_ms=500,
+            max_in_flight_requests_per_connection=1, reconnect_backoff_max_ms=100,
             retries=2**31 - 1,
             delivery_timeout_ms=GIVE_UP_MS)
         self.topic = topic
