@@ -85,6 +85,8 @@ class Broker {
   // Where replicas are to be; done once the controller has taken it, which is before they are.
   virtual void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                             StatusesDone done) = 0;
+  virtual void UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
+                                absl::AnyInvocable<void(absl::Status) &&> done) = 0;
 };
 
 }  // namespace garam

@@ -257,6 +257,7 @@ absl::Status Loader::LoadTopics() {
   config_.delete_topic_enable = settings_.Bool("delete.topic.enable");
   config_.auto_leader_rebalance = settings_.Bool("auto.leader.rebalance.enable");
   config_.leader_settle = MillisOf("garam.leader.settle.ms");
+  config_.voter_dead_max = MillisOf("garam.voter.dead.max.ms");
   config_.replica_lag_time_max = MillisOf("replica.lag.time.max.ms");
   config_.copy_bytes_per_second = *settings_.Int("garam.copy.bytes.per.second");
   config_.metadata_segment_bytes = *settings_.Int("garam.metadata.segment.bytes");

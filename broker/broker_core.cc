@@ -20,6 +20,7 @@ constexpr Duration kHandOverPoll = Millis(5);
 constexpr Duration kBalanceEvery = Millis(1000);
 // Group 0 grows by size only.
 constexpr int64_t kMetadataSegmentMs = int64_t{1} << 60;
+constexpr Duration kWatchVotersEvery = Millis(1000);
 
 // Clients learn by their next request that the leader has moved, and ask where to: librdkafka
 // within 100 ms. Were the connection gone by then, they would wait for it to come back.
@@ -174,6 +175,7 @@ void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
       nodes_->SetPeer({voter.node, voter.address.host, voter.address.port, 0});
     }
     formation_->Start(control);
+    WatchVoters();
     if (config_.auto_leader_rebalance) Balance();
   });
 }
@@ -206,6 +208,7 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal,
     }
     MetadataGroup::Options options{
         Defaults(),
+        config_.voter_dead_max,
         proposal,
         *loaded,
         [this] { return live_brokers(); },
@@ -214,6 +217,7 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal,
         [this](Term term, NodeId leader) {
           Announce({kMetadataGroup, term, leader, 0, {}});
         },
+        [this] { ForgetStrangers(*image()); },
         [this](auto snapshot) { snapshots_.Save(snapshot); },
         [this](auto snapshot, auto done) { snapshots_.Keep(snapshot, std::move(done)); },
         env_.on_fatal};
@@ -273,6 +277,10 @@ void BrokerCore::OnApplied(const MetadataImage::Applied& applied) {
   if (stopping_) return;
   if (!applied.changed_topics.empty()) partitions_->Reconcile(*applied.image);
   if (applied.brokers_changed) SetPeersFromImage(*applied.image);
+  const bool registered = applied.image->FindBroker(self_) != nullptr;
+  if (std::exchange(was_registered_, registered) && !registered) {
+    LogWarn("this broker has been unregistered: it serves nobody until it is started again");
+  }
   controller_->OnApplied();
   MaybeReady();
 }
@@ -288,6 +296,37 @@ void BrokerCore::SetPeersFromImage(const MetadataImage& image) {
     nodes_->SetPeer(
         {node, broker->control_address.substr(0, colon), static_cast<uint16_t>(port), 0});
   }
+  ForgetStrangers(image);
+}
+
+// Who has been unregistered is nobody's peer. Its replicas stay members of their groups: there it
+// counts as down.
+void BrokerCore::ForgetStrangers(const MetadataImage& image) {
+  if (image.cluster_id().empty() || stopping_) return;
+  std::shared_ptr<MetadataGroup> metadata = MetadataHere();
+  std::set<NodeId> strangers = nodes_->peers();
+  image.ForEachTopic([&strangers](const std::shared_ptr<const TopicImage>& topic) {
+    for (const PartitionImage& partition : topic->partitions) {
+      for (const ReplicaImage& replica : partition.replicas) strangers.insert(replica.node);
+    }
+  });
+  for (const auto& [node, broker] : image.brokers()) strangers.erase(node);
+  // Founders that have not come to register yet.
+  for (const FormationVoter& voter : image.voters()) strangers.erase(voter.node);
+  strangers.erase(self_);
+  for (NodeId node : strangers) {
+    if (metadata == nullptr || metadata->LetsGo(node)) nodes_->RemovePeer(node);
+  }
+}
+
+// While this broker is the controller.
+void BrokerCore::WatchVoters() {
+  std::shared_ptr<MetadataGroup> metadata = MetadataHere();
+  if (metadata != nullptr) metadata->WatchVoters();
+  env_.executors[0]->PostAt(env_.clock.Mono() + kWatchVotersEvery,
+                            [this, weak = std::weak_ptr<bool>(alive_)] {
+                              if (!weak.expired() && !stopping_) WatchVoters();
+                            });
 }
 
 storage::LogOptions BrokerCore::MetadataLogOptions() const {
@@ -333,9 +372,10 @@ bool BrokerCore::Registered() const {
   return registered != nullptr && *registered == OwnImage();
 }
 
+// At every start: what the image says may be from before this broker was unregistered.
 void BrokerCore::Register() {
   MaybeReady();
-  if (registering_ || stopping_ || Registered()) return;
+  if (registering_ || stopping_) return;
   registering_ = true;
   controller_->Call(RegisterBrokerRequest{identity().cluster_id, OwnImage()},
                     env_.clock.Mono() + kRegisterTimeout,
@@ -349,6 +389,8 @@ void BrokerCore::Register() {
                       }
                       LogInfo("waiting for a controller to register with");
                       nodes_->AskAround();  // There may be another one by now.
+                      // Whoever does not know this broker sends it no heartbeats.
+                      nodes_->ProbeAll();
                       Register();
                     });
 }

@@ -94,6 +94,8 @@ class BrokerCore final : public Broker {
                     StatusesDone done) override;
   void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                     StatusesDone done) override;
+  void UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
+                        absl::AnyInvocable<void(absl::Status) &&> done) override;
 
  private:
   NodeManager::Options NodeOptions();
@@ -129,6 +131,8 @@ class BrokerCore final : public Broker {
   void TellMembers(GroupId group, LogIndex wish);
   BrokerImage OwnImage() const;
   void SetPeersFromImage(const MetadataImage& image);
+  void ForgetStrangers(const MetadataImage& image);
+  void WatchVoters();
   void MaybeReady();
   void Balance();
   void PollHandOver(MonoTime deadline, Task done);
@@ -160,6 +164,7 @@ class BrokerCore final : public Broker {
   bool stopping_ = false;
   bool handed_over_ = false;  // A leadership of this broker was there to be given away.
   bool registering_ = false;
+  bool was_registered_ = false;  // As the image had it last.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

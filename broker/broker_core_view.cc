@@ -133,6 +133,20 @@ void BrokerCore::MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, si
   AskForStatuses(MoveReplicasRequest{std::move(moves)}, count, deadline, shard, std::move(done));
 }
 
+void BrokerCore::UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
+                                  absl::AnyInvocable<void(absl::Status) &&> done) {
+  env_.executors[0]->Post([this, node, deadline, shard, done = std::move(done)]() mutable {
+    controller_->Call(
+        UnregisterBrokerRequest{node}, deadline,
+        [this, shard,
+         done = std::move(done)](const absl::StatusOr<ControllerReply>& reply) mutable {
+          executor(shard).Post([done = std::move(done), status = reply.status()]() mutable {
+            std::move(done)(std::move(status));
+          });
+        });
+  });
+}
+
 // A request of `count` items, each of which ends with a status.
 void BrokerCore::AskForStatuses(ControllerRequest request, size_t count, MonoTime deadline,
                                 size_t shard, StatusesDone done) {

@@ -99,6 +99,10 @@ constexpr std::array kOptions = {
     ConfigOption{"garam.election.ms", kInt, "400",
                  "Silence of a leader after which an election begins, plus up to half of it", 20,
                  600000},
+    ConfigOption{"garam.voter.dead.max.ms", kLong, "300000",
+                 "A voter of the cluster's metadata that is away for so long gives its vote to "
+                 "another broker, where there is one",
+                 1000},
     ConfigOption{"garam.shutdown.max.ms", kInt, "10000",
                  "How long a clean stop may take to hand over leaderships", 0, 600000},
     ConfigOption{"garam.log.level", kString, "info", "What is logged", 0, kUnlimited,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "broker/shard.h"
 #include "common/logging.h"
 #include "common/status.h"
@@ -48,6 +49,7 @@ MetadataGroup::MetadataGroup(Shard& shard, Options options)
       replica_(shard, kMetadataGroup, *this),
       applied_(options_.snapshot.image->applied_index()),
       applied_term_(options_.snapshot.term),
+      voter_watch_(options_.voter_dead_max),
       image_(options_.snapshot.image) {}
 
 void MetadataGroup::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log) {
@@ -76,6 +78,7 @@ void MetadataGroup::OnRole() {
     FailWaiters();
   }
   options_.on_leader(replica_.core().term(), replica_.core().leader());
+  options_.on_members();
 }
 
 void MetadataGroup::OnCommitted(LogIndex) { ApplyNext(); }
@@ -224,8 +227,12 @@ void MetadataGroup::Reconfigure() {
   if (planned_ == nullptr || applied_ < replica_.core().commit_index()) return;
   const raft::Core& core = replica_.core();
   const raft::WantedMembers wanted = WantedBy(*image());
-  if (raft::HasMembers(core.configuration(), wanted)) return;
   const bool committed = core.configuration_index() <= core.commit_index();
+  if (raft::HasMembers(core.configuration(), wanted)) {
+    if (committed) SayVoters();
+    return;
+  }
+  if (!LeaversWereTold()) return;
   std::optional<raft::Configuration> next =
       raft::NextConfiguration(core.configuration(), committed, wanted,
                               [&core](NodeId node) { return core.IsCaughtUp(node); });
@@ -234,6 +241,61 @@ void MetadataGroup::Reconfigure() {
                        Bytes::Take(next->Encode())};
   // Refused while leadership is being handed over: whoever leads then goes on with it.
   absl::Status proposed = replica_.Propose(core.term(), {entry}).status();
+  if (!proposed.ok()) LogDebug("group 0: {}", proposed.ToString());
+}
+
+void MetadataGroup::SayVoters() {
+  const raft::Core& core = replica_.core();
+  if (std::exchange(said_, core.configuration_index()) == core.configuration_index()) return;
+  std::string voters;
+  for (const raft::Member& voter : core.configuration().voters) {
+    absl::StrAppend(&voters, " ", voter.node.value());
+  }
+  LogInfo("voters of the cluster's metadata:{}", voters);
+  options_.on_members();
+}
+
+// Whoever is to leave hears why first: from then on nothing is sent to it.
+bool MetadataGroup::LeaversWereTold() const {
+  const raft::Core& core = replica_.core();
+  const std::set<NodeId> live = options_.live();
+  const auto brokers = image()->brokers();
+  const raft::Configuration& members = core.configuration();
+  for (const std::vector<raft::Member>* some : {&members.voters, &members.learners}) {
+    for (const raft::Member& member : *some) {
+      if (!brokers.contains(member.node) && live.contains(member.node) &&
+          core.KnownCommit(member.node) < applied_) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool MetadataGroup::LetsGo(NodeId node) const {
+  if (!open_ || !replica_.leads()) return true;
+  const raft::Configuration& members = replica_.core().configuration();
+  for (const std::vector<raft::Member>* some :
+       {&members.voters, &members.outgoing, &members.learners}) {
+    for (const raft::Member& member : *some) {
+      if (member.node == node) return false;
+    }
+  }
+  return true;
+}
+
+void MetadataGroup::WatchVoters() {
+  if (planned_ == nullptr) return voter_watch_.Reset();
+  const raft::Core& core = replica_.core();
+  // One after the other, and not on an image that has commands under way.
+  if (applied_ < core.last_index() || !raft::HasMembers(core.configuration(), WantedBy(*image()))) {
+    return;
+  }
+  const std::optional<std::string> command =
+      voter_watch_.Look(*planned_, options_.live(), shard_.now());
+  if (!command) return;
+  LogWarn("a voter of the cluster's metadata has been away for long: another broker is to vote");
+  const absl::Status proposed = Propose({*command});
   if (!proposed.ok()) LogDebug("group 0: {}", proposed.ToString());
 }
 
@@ -265,6 +327,7 @@ absl::StatusOr<ControllerReply> MetadataGroup::Plan(const ControllerRequest& req
   if (auto* remove = std::get_if<DeleteTopicsRequest>(&request)) return PlanDelete(*remove);
   if (auto* moves = std::get_if<MoveReplicasRequest>(&request)) return PlanMoves(*moves);
   if (auto* reached = std::get_if<MembersReachedRequest>(&request)) return PlanReached(*reached);
+  if (auto* leaver = std::get_if<UnregisterBrokerRequest>(&request)) return PlanUnregister(*leaver);
   return PlanRegister(std::get<RegisterBrokerRequest>(request));
 }
 
@@ -327,6 +390,14 @@ absl::StatusOr<ControllerReply> MetadataGroup::PlanReached(const MembersReachedR
   std::string command = PlanMembersReached(*planned_, request.group, request.wish);
   if (!command.empty()) RETURN_IF_ERROR(Propose({std::move(command)}));
   return MembersReachedReply{replica_.core().last_index()};
+}
+
+absl::StatusOr<ControllerReply> MetadataGroup::PlanUnregister(
+    const UnregisterBrokerRequest& request) {
+  ASSIGN_OR_RETURN(std::string command,
+                   PlanUnregisterBroker(*planned_, options_.live(), request.node));
+  RETURN_IF_ERROR(Propose({std::move(command)}));
+  return UnregisterBrokerReply{replica_.core().last_index()};
 }
 
 absl::Status MetadataGroup::Propose(std::vector<std::string> commands) {

@@ -26,6 +26,7 @@
 #include "coordinator/controller_messages.h"
 #include "coordinator/formation_types.h"
 #include "coordinator/metadata_image.h"
+#include "coordinator/voter_watch.h"
 
 namespace garam {
 
@@ -36,6 +37,7 @@ class MetadataGroup final : public ReplicaEvents {
  public:
   struct Options {
     ControllerDefaults defaults;
+    Duration voter_dead_max;
     FormationProposal formed;   // The voters, and the first entry of a new cluster.
     MetadataSnapshot snapshot;  // To begin with.
     std::function<std::set<NodeId>()> live;
@@ -45,6 +47,8 @@ class MetadataGroup final : public ReplicaEvents {
     std::function<void(const MetadataImage::Applied&)> on_applied;
     // Who leads group 0 changed.
     std::function<void(Term, NodeId)> on_leader;
+    // `LetsGo` may say more than before.
+    std::function<void()> on_members;
     // Stores the snapshot, some time.
     std::function<void(MetadataSnapshot)> save_snapshot;
     // Stores it now; `done`, on executor 0, once it is on stable storage.
@@ -66,6 +70,11 @@ class MetadataGroup final : public ReplicaEvents {
   // A serialized controller request; answered once it is committed. kNoController when this broker
   // does not lead group 0, or does so but has not caught up yet.
   void Handle(std::string request, absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done);
+  // Whether this broker needs no connection any more to a node that is not registered: as leader it
+  // has to tell it, until the group is without it.
+  bool LetsGo(NodeId node) const;
+  // To be called every second or so: as controller, has voters replaced that stay away (D20).
+  void WatchVoters();
 
   // ReplicaEvents
   void OnRole() override;
@@ -74,7 +83,7 @@ class MetadataGroup final : public ReplicaEvents {
   void OnCommitted(LogIndex commit) override;
   void OnProgress() override { Reconfigure(); }
   void OnStorageFailed(const absl::Status& reason) override;
-  void OnNode(NodeId, bool) override {}
+  void OnNode(NodeId, bool) override { Reconfigure(); }
   void KeepSnapshot(std::string snapshot,
                     absl::AnyInvocable<void(const absl::Status&) &&> done) override;
   void OnInstalled() override;
@@ -100,12 +109,15 @@ class MetadataGroup final : public ReplicaEvents {
   void FailWaiters();
   void MaybeTakeControl();
   void Reconfigure();
+  bool LeaversWereTold() const;
+  void SayVoters();
   absl::StatusOr<ControllerReply> Plan(const ControllerRequest& request);
   absl::StatusOr<ControllerReply> PlanCreate(const CreateTopicsRequest& request);
   absl::StatusOr<ControllerReply> PlanDelete(const DeleteTopicsRequest& request);
   absl::StatusOr<ControllerReply> PlanRegister(const RegisterBrokerRequest& request);
   absl::StatusOr<ControllerReply> PlanMoves(const MoveReplicasRequest& request);
   absl::StatusOr<ControllerReply> PlanReached(const MembersReachedRequest& request);
+  absl::StatusOr<ControllerReply> PlanUnregister(const UnregisterBrokerRequest& request);
   absl::Status Propose(std::vector<std::string> commands);
 
   Shard& shard_;
@@ -121,6 +133,8 @@ class MetadataGroup final : public ReplicaEvents {
   std::deque<Waiter> waiters_;  // By index.
   // As controller: the image with every own command, committed or not. Null: not the controller.
   std::shared_ptr<const MetadataImage> planned_;
+  VoterWatch voter_watch_;
+  LogIndex said_;  // The configuration that was told last.
   bool open_ = false;
 
   mutable std::mutex mutex_;

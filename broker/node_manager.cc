@@ -62,6 +62,30 @@ void NodeManager::SetPeer(const PeerAddress& address) {
   }
 }
 
+void NodeManager::RemovePeer(NodeId node) {
+  if (peers_.erase(node) > 0) {
+    LogInfo("node {} is no longer a peer", node.value());
+    control_->RemovePeer(node);
+    streams_->RemovePeer(node);
+    liveness_.Remove(node);
+    rejected_by_.erase(node);
+    SetLive(node, false);
+    SetInDoubt(node, false);
+    Digest();
+  }
+  options_.on_event(node, NodeEvent::kDown);
+}
+
+std::set<NodeId> NodeManager::peers() const {
+  std::set<NodeId> nodes;
+  for (const auto& [node, peer] : peers_) nodes.insert(node);
+  return nodes;
+}
+
+void NodeManager::ProbeAll() {
+  for (const auto& [node, peer] : peers_) Probe(node);
+}
+
 std::set<NodeId> NodeManager::live() const {
   std::lock_guard lock(live_mutex_);
   return live_;
@@ -110,10 +134,11 @@ void NodeManager::Beat() {
   if (stopped_) return;
   HeartbeatDigests digests = options_.leaders.DigestsOf(options_.self.node);
   for (const auto& [node, peer] : peers_) {
-    control_->SendHeartbeat(node, digests);
+    control_->SendHeartbeat(node, {digests, liveness_.Beat(node)});
     // It reached us first, or is another process by now: its stream port is to be asked for.
     if (!peer.port_known && liveness_.StateOf(node) == raft::NodeState::kUp) Probe(node);
   }
+  Digest();
   beat_timer_ = options_.executor.PostAt(options_.clock.Mono() + options_.timing.heartbeat,
                                          [this, weak = std::weak_ptr<bool>(alive_)] {
                                            if (!weak.expired()) Beat();
@@ -123,6 +148,11 @@ void NodeManager::Beat() {
 void NodeManager::Digest() {
   for (const raft::LivenessEvent& event : liveness_.TakeEvents()) Tell(event);
   for (NodeId node : liveness_.TakeProbes()) Probe(node);
+  for (NodeId node : liveness_.TakeRedials()) {
+    if (Mutated(Mutation::kNoRedial)) continue;
+    LogWarn("node {} does not hear us: dialling it anew", node.value());
+    control_->Redial(node);
+  }
   options_.executor.Cancel(std::exchange(liveness_timer_, kNoTimer));
   std::optional<MonoTime> next = liveness_.NextDeadline();
   if (!next || stopped_) return;
@@ -282,18 +312,18 @@ absl::StatusOr<NodeIdentity> NodeManager::OnHandshake(const NodeIdentity& peer) 
   }
   if (peers_.contains(peer.node)) {
     // It reached us, so it is there; whether we reach it, our own handshake will say.
-    liveness_.HeartbeatReceived(peer.node, peer.start_id, options_.clock.Mono());
+    liveness_.HandshakeDone(peer.node, peer.start_id, options_.clock.Mono());
     Digest();
   }
   return self;
 }
 
-void NodeManager::OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) {
+void NodeManager::OnHeartbeat(NodeId from, StartId start_id, const Heartbeat& heartbeat) {
   if (!peers_.contains(from)) return;
-  liveness_.HeartbeatReceived(from, start_id, options_.clock.Mono());
+  liveness_.HeartbeatReceived(from, start_id, heartbeat.unheard, options_.clock.Mono());
   SetInDoubt(from, false);
   Digest();
-  CompareDigests(from, digests);
+  CompareDigests(from, heartbeat.digests);
 }
 
 void NodeManager::OnControlStream(NodeId peer, bool open) {

@@ -61,6 +61,12 @@ class NodeManager final : public PeerEvents {
 
   // Adds a peer, or learns its new address; after Start.
   void SetPeer(const PeerAddress& address);
+  // The node is nobody's peer any more: it counts as down, and is not dialled. Also for one that
+  // never was a peer.
+  void RemovePeer(NodeId node);
+  std::set<NodeId> peers() const;
+  // Shakes hands with every peer, whatever is known of it.
+  void ProbeAll();
   // The cluster id, once this node belongs to one.
   void SetClusterId(std::string cluster_id) { options_.self.cluster_id = std::move(cluster_id); }
   const NodeIdentity& self() const { return options_.self; }
@@ -91,7 +97,7 @@ class NodeManager final : public PeerEvents {
 
   // PeerEvents
   absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) override;
-  void OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) override;
+  void OnHeartbeat(NodeId from, StartId start_id, const Heartbeat& heartbeat) override;
   void OnControlStream(NodeId peer, bool open) override;
   void OnEntryStream(NodeId peer, size_t shard, bool open) override;
   void OnRaft(NodeId from, std::vector<GroupMessage> messages) override;

@@ -56,6 +56,15 @@ struct HeartbeatDigests {
   friend bool operator==(const HeartbeatDigests&, const HeartbeatDigests&) = default;
 };
 
+struct Heartbeat {
+  HeartbeatDigests digests{};
+  // How many of these the sender has sent since it last received one from the receiver: the stream
+  // the other way may be stuck while this one works.
+  uint32_t unheard = 0;
+
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+
 struct FullState {
   std::vector<LeaderState> led;
   std::vector<GroupId> failed;
@@ -106,8 +115,11 @@ class PeerControl {
   // One handshake attempt now, `timeout` at most; resets the channel's back-off.
   virtual void Handshake(NodeId node, Duration timeout,
                          absl::AnyInvocable<void(HandshakeResult) &&> done) = 0;
+  // Our stream to `node` goes nowhere, though it looks open: opens another one in its place, over a
+  // connection of its own. PeerEvents says that the stream closed, if it was open.
+  virtual void Redial(NodeId node) = 0;
   // One heartbeat on the pair's stream.
-  virtual void SendHeartbeat(NodeId node, const HeartbeatDigests& digests) = 0;
+  virtual void SendHeartbeat(NodeId node, const Heartbeat& heartbeat) = 0;
   // Votes, their answers and TimeoutNow, of many groups in one message.
   virtual void SendRaft(NodeId node, std::vector<GroupMessage> messages) = 0;
   // Leader and ISR changes of partitions this broker leads.
@@ -145,7 +157,7 @@ class PeerEvents {
   // A peer shook hands with us; the reply carries our own identity. Refused with a reason when the
   // cluster ids differ or the format is newer than ours.
   virtual absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) = 0;
-  virtual void OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) = 0;
+  virtual void OnHeartbeat(NodeId from, StartId start_id, const Heartbeat& heartbeat) = 0;
   // The pair's control stream (ours to them) or any entry stream opened or closed.
   virtual void OnControlStream(NodeId peer, bool open) = 0;
   virtual void OnEntryStream(NodeId peer, size_t shard, bool open) = 0;

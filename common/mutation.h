@@ -36,6 +36,7 @@ enum class Mutation : uint8_t {
   kDoubtIgnored,           // D3: a log that lost its end votes like any other.
   kDoubtNotNoted,          // D3: nothing is on record before a written-only answer.
   kDigestsIgnored,         // D16: a lost push is never made good.
+  kNoRedial,               // A stream that is stuck one way is left alone.
   kSyncSkipped,            // A log says durable without having synced.
   kNamesNotSynced,         // A new segment's name is not synced.
   kRecoveredTailUnsynced,  // Recovery calls durable what only the page cache has.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "coordinator/drain.h"
 #include "coordinator/metadata_codec.h"
 #include "proto/metadata.pb.h"
 
@@ -64,11 +65,23 @@ absl::StatusOr<std::string> PlanRegisterBroker(const MetadataImage& image,
   return command.SerializeAsString();
 }
 
-absl::StatusOr<std::string> PlanUnregisterBroker(const MetadataImage& image, NodeId node) {
+absl::StatusOr<std::string> PlanUnregisterBroker(const MetadataImage& image,
+                                                 const std::set<NodeId>& live, NodeId node) {
   const BrokerImage* known = image.FindBroker(node);
   if (known == nullptr) {
     return MakeError(Errc::kBrokerIdNotRegistered,
                      absl::StrCat("Broker ID ", node.value(), " is not currently registered"));
+  }
+  if (image.brokers().size() == 1) {
+    return MakeError(Errc::kInvalidRequest,
+                     absl::StrCat("broker ", node.value(), " is the only one of the cluster"));
+  }
+  const size_t partitions = LoadOf(image, node).partitions;
+  if (live.contains(node) && partitions > 0) {
+    return MakeError(Errc::kInvalidRequest,
+                     absl::StrCat("broker ", node.value(), " is running and has replicas of ",
+                                  partitions, " partitions: drain it first (POST /admin/brokers/",
+                                  node.value(), "/drain), or stop it"));
   }
   metadata::Command command = NewCommand();
   command.mutable_unregister_broker()->set_node(node.value());

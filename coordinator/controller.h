@@ -122,8 +122,11 @@ absl::StatusOr<std::string> PlanRegisterBroker(const MetadataImage& image,
                                                const std::string& cluster_id,
                                                const BrokerImage& broker);
 
-// The command that takes a broker out of the cluster; kBrokerIdNotRegistered.
-absl::StatusOr<std::string> PlanUnregisterBroker(const MetadataImage& image, NodeId node);
+// The command that takes a broker out of the cluster. What a dead one had stays assigned to it, as
+// in Kafka, and is offline. kBrokerIdNotRegistered; kInvalidRequest for the last broker, and for
+// one that is alive and has replicas: it would go on serving them unseen.
+absl::StatusOr<std::string> PlanUnregisterBroker(const MetadataImage& image,
+                                                 const std::set<NodeId>& live, NodeId node);
 
 // The first command of a cluster (D19).
 std::string FormClusterCommand(const FormationProposal& proposal);

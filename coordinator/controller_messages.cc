@@ -137,6 +137,10 @@ void Put(const MembersReachedRequest& request, controller::Request& to) {
   to.mutable_members_reached()->set_wish(static_cast<uint64_t>(request.wish.value()));
 }
 
+void Put(const UnregisterBrokerRequest& request, controller::Request& to) {
+  to.mutable_unregister_broker()->set_node(request.node.value());
+}
+
 controller::CreatedTopic ToProto(const CreatedTopic& topic) {
   controller::CreatedTopic proto;
   proto.set_name(topic.name);
@@ -210,6 +214,8 @@ MoveReplicasReply Get(LogIndex index, const controller::MoveReplicasReply& moves
 
 void Put(const MembersReachedReply&, controller::Reply& to) { to.mutable_members_reached(); }
 
+void Put(const UnregisterBrokerReply&, controller::Reply& to) { to.mutable_unregister_broker(); }
+
 CreateTopicsReply Get(LogIndex index, const controller::CreateTopicsReply& create) {
   CreateTopicsReply reply{.index = index};
   for (const controller::CreateTopicsResult& result : create.topics()) {
@@ -259,6 +265,8 @@ absl::StatusOr<ControllerRequest> DecodeControllerRequest(std::string_view bytes
       return MembersReachedRequest{
           .group = GroupId(proto.members_reached().group()),
           .wish = LogIndex(static_cast<int64_t>(proto.members_reached().wish()))};
+    case controller::Request::kUnregisterBroker:
+      return UnregisterBrokerRequest{.node = NodeId(proto.unregister_broker().node())};
     case controller::Request::REQUEST_NOT_SET:
       break;
   }
@@ -298,6 +306,8 @@ absl::StatusOr<ControllerReply> DecodeControllerReply(std::string_view bytes) {
       return Get(index, proto.move_replicas());
     case controller::Reply::kMembersReached:
       return MembersReachedReply{.index = index};
+    case controller::Reply::kUnregisterBroker:
+      return UnregisterBrokerReply{.index = index};
     case controller::Reply::REPLY_NOT_SET:
       break;
   }

@@ -38,9 +38,12 @@ struct MembersReachedRequest {
   GroupId group{};
   LogIndex wish{};
 };
+struct UnregisterBrokerRequest {
+  NodeId node{};
+};
 using ControllerRequest =
     std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest,
-                 MoveReplicasRequest, MembersReachedRequest>;
+                 MoveReplicasRequest, MembersReachedRequest, UnregisterBrokerRequest>;
 
 // An answer to one of the requests above; `topics` or `statuses` has one item for each asked.
 struct CreateTopicsReply {
@@ -61,8 +64,11 @@ struct MoveReplicasReply {
 struct MembersReachedReply {
   LogIndex index{};
 };
+struct UnregisterBrokerReply {
+  LogIndex index{};
+};
 using ControllerReply = std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply,
-                                     MoveReplicasReply, MembersReachedReply>;
+                                     MoveReplicasReply, MembersReachedReply, UnregisterBrokerReply>;
 
 std::string EncodeControllerRequest(const ControllerRequest& request);
 // kInvalidRequest when damaged, kUnsupportedVersion when of a newer format.

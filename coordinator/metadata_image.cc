@@ -157,6 +157,8 @@ absl::Status MetadataImage::Change(const metadata::Command& command, Applied& ap
       applied.changed_topics.push_back(id);
       return absl::OkStatus();
     }
+    case metadata::Command::kReplaceVoter:
+      return Replace(command.replace_voter());
     case metadata::Command::COMMAND_NOT_SET:
       break;
   }
@@ -249,6 +251,28 @@ absl::Status MetadataImage::Unregister(NodeId node, Incarnation incarnation) {
   std::erase_if(voters_, [node](const FormationVoter& voter) { return voter.node == node; });
   members_index_ = applied_index_;
   FillVoters();
+  return absl::OkStatus();
+}
+
+absl::Status MetadataImage::Replace(const metadata::ReplaceVoter& command) {
+  const BrokerImage* successor = FindBroker(NodeId(command.successor()));
+  if (successor == nullptr ||
+      successor->incarnation != Incarnation(command.successor_incarnation())) {
+    return MakeError(Errc::kBrokerIdNotRegistered,
+                     absl::StrCat("broker ", command.successor(), " is not registered"));
+  }
+  const auto find = [this](NodeId node) {
+    return std::find_if(voters_.begin(), voters_.end(),
+                        [node](const FormationVoter& voter) { return voter.node == node; });
+  };
+  const auto voter = find(NodeId(command.node()));
+  if (voter == voters_.end() || voter->incarnation != Incarnation(command.incarnation()) ||
+      find(successor->node) != voters_.end()) {
+    return MakeError(Errc::kInvalidRequest,
+                     absl::StrCat("the vote of broker ", command.node(), " has gone elsewhere"));
+  }
+  *voter = {successor->node, successor->incarnation, successor->control_address};
+  members_index_ = applied_index_;
   return absl::OkStatus();
 }
 

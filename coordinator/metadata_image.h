@@ -30,6 +30,7 @@ class ChangeReplicas;
 class CreateTopic;
 class FormCluster;
 class RegisterBroker;
+class ReplaceVoter;
 }  // namespace garam::metadata
 
 namespace garam {
@@ -141,8 +142,9 @@ class MetadataImage {
   LogIndex applied_index() const { return applied_index_; }
   // Empty until the cluster's first command.
   const std::string& cluster_id() const { return cluster_id_; }
-  // Who is to vote in group 0 (D20): as formed, less those that have been unregistered, and as many
-  // others as it takes for three, or five from five brokers on. Every other broker learns.
+  // Who is to vote in group 0 (D20): as formed, less those that have been unregistered or dead for
+  // long, and as many others as it takes for three, or five from five brokers on. Every other
+  // broker learns.
   const std::vector<FormationVoter>& voters() const { return voters_; }
   // Of the command that last changed who belongs to group 0.
   LogIndex members_index() const { return members_index_; }
@@ -171,6 +173,7 @@ class MetadataImage {
   void Replace(NodeId node, Incarnation incarnation, Applied& applied);
   void FillVoters();
   absl::Status Unregister(NodeId node, Incarnation incarnation);
+  absl::Status Replace(const metadata::ReplaceVoter& command);
   absl::Status Create(const metadata::CreateTopic& command);
   absl::Status Delete(const TopicId& id);
   // Says which topic it was.

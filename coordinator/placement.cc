@@ -58,6 +58,51 @@ void Placement::Count(const std::vector<std::vector<NodeId>>& partitions) {
   }
 }
 
+void Placement::EnterTopic(const TopicImage& topic) {
+  for (Candidate& candidate : brokers_) candidate.topic_leaders = candidate.topic_replicas = 0;
+  for (const PartitionImage& partition : topic.partitions) {
+    for (size_t i = 0; i < partition.replicas.size(); ++i) {
+      Candidate* candidate = Find(partition.replicas[i].node);
+      if (candidate == nullptr) continue;
+      ++candidate->topic_replicas;
+      if (i == 0) ++candidate->topic_leaders;
+    }
+  }
+}
+
+std::vector<NodeId> Placement::Replace(std::vector<NodeId> replicas, NodeId leaving) {
+  std::vector<std::string> racks;
+  for (NodeId node : replicas) {
+    const Candidate* candidate = Find(node);
+    if (node != leaving && candidate != nullptr) racks.push_back(RackOf(*candidate));
+  }
+  Candidate& taker = Follower(replicas, racks);
+  ++taker.replicas;
+  ++taker.topic_replicas;
+  const bool led = replicas.front() == leaving;
+  std::replace(replicas.begin(), replicas.end(), leaving, taker.node);
+  if (!led) return replicas;
+  const auto leads = [this](NodeId node) {
+    const Candidate* candidate = Find(node);
+    if (candidate == nullptr) return std::tuple(true, int64_t{0}, int64_t{0});  // Unregistered.
+    return std::tuple(!candidate->alive, candidate->topic_leaders, candidate->leaders);
+  };
+  const auto first = std::min_element(replicas.begin(), replicas.end(),
+                                      [&leads](NodeId a, NodeId b) { return leads(a) < leads(b); });
+  std::rotate(replicas.begin(), first, first + 1);
+  if (Candidate* leader = Find(replicas.front())) {
+    ++leader->leaders;
+    ++leader->topic_leaders;
+  }
+  return replicas;
+}
+
+Placement::Candidate* Placement::Find(NodeId node) {
+  const auto found = std::find_if(brokers_.begin(), brokers_.end(),
+                                  [node](const Candidate& c) { return c.node == node; });
+  return found == brokers_.end() ? nullptr : &*found;
+}
+
 Placement::Candidate& Placement::Leader() {
   return *std::min_element(
       brokers_.begin(), brokers_.end(), [](const Candidate& a, const Candidate& b) {

@@ -30,6 +30,13 @@ class Placement {
   // Counts partitions that somebody else has placed.
   void Count(const std::vector<std::vector<NodeId>>& partitions);
 
+  // Replace speaks of this topic from now on.
+  void EnterTopic(const TopicImage& topic);
+  // The replicas of a partition with somebody else in the place of `leaving`, who is one of them;
+  // there must be a broker that is not. When `leaving` was the first, the one of the others that
+  // leads least comes first. Counts the change.
+  std::vector<NodeId> Replace(std::vector<NodeId> replicas, NodeId leaving);
+
  private:
   struct Candidate {
     NodeId node{};
@@ -42,6 +49,7 @@ class Placement {
     int64_t topic_replicas = 0;
   };
 
+  Candidate* Find(NodeId node);
   Candidate& Leader();
   Candidate& Follower(const std::vector<NodeId>& chosen, const std::vector<std::string>& racks);
   static std::string RackOf(const Candidate& candidate);

@@ -160,6 +160,12 @@ bool Core::IsCaughtUp(NodeId node) const {
   return match >= configuration_index() && match + kCaughtUpEntries >= commit_;
 }
 
+LogIndex Core::KnownCommit(NodeId node) const {
+  if (node == self()) return commit_;
+  const auto found = progress_.find(node);
+  return found == progress_.end() ? LogIndex(0) : found->second.commit;
+}
+
 LogIndex Core::MatchOf(NodeId node) const {
   const bool durable = options_.stage == Stage::kDurable;
   if (node == self() && Mutated(Mutation::kLeaderCountsEarly)) return last_index();

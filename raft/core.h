@@ -148,6 +148,8 @@ class Core {
   // Of a leader: whether `node` may become a voter. It must know of its place as well: whoever has
   // no configuration cannot vote.
   bool IsCaughtUp(NodeId node) const;
+  // As leader: the commit index that the node said last it knows; 0 when it has said nothing.
+  LogIndex KnownCommit(NodeId node) const;
 
  private:
   struct Held {

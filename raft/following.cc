@@ -108,8 +108,8 @@ void Core::Reject(NodeId to, const Append& message) {
   Send(to, reply);
 }
 
-// Whether the leader has nothing that could follow what we have, `hint` at most. That we do not even
-// agree on what is before its first entry says so too.
+// Whether the leader has nothing that could follow what we have, `hint` at most. That we do not
+// even agree on what is before its first entry says so too.
 bool Core::TooFarBehind(const Append& message, LogIndex hint) {
   return hint < message.leader_first - 1 || message.prev_index < message.leader_first;
 }

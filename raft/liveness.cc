@@ -9,14 +9,37 @@ using Kind = LivenessEvent::Kind;
 
 void Liveness::Add(NodeId node, MonoTime now) {
   auto [entry, added] = peers_.try_emplace(node);
-  if (added) Probe(node, entry->second, now);
+  if (!added) return;
+  entry->second.unheard_max = timing_.unheard_max;
+  Probe(node, entry->second, now);
 }
 
 void Liveness::Remove(NodeId node) { peers_.erase(node); }
 
-void Liveness::HeartbeatReceived(NodeId node, StartId start_id, MonoTime now) {
+void Liveness::HeartbeatReceived(NodeId node, StartId start_id, uint32_t unheard, MonoTime now) {
   auto found = peers_.find(node);
-  if (found != peers_.end()) Heard(node, found->second, start_id, now);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  Heard(node, peer, start_id, now);
+  if (peer.start_id != start_id) return;
+  peer.sent = 0;
+  peer.missed = unheard;
+  peer.unheard = std::min(peer.unheard, unheard);
+  if (unheard < timing_.unheard_max) peer.unheard_max = timing_.unheard_max;
+}
+
+uint32_t Liveness::Beat(NodeId node) {
+  auto found = peers_.find(node);
+  if (found == peers_.end()) return 0;
+  Peer& peer = found->second;
+  ++peer.unheard;
+  // Of a peer that we do not hear nothing is known: its silence is judged by the clock.
+  if (peer.state == NodeState::kUp && std::min(peer.missed, peer.unheard) >= peer.unheard_max) {
+    peer.missed = peer.unheard = 0;
+    peer.unheard_max = std::min(2 * peer.unheard_max, timing_.unheard_backoff_max);
+    redials_.push_back(node);
+  }
+  return peer.sent++;
 }
 
 void Liveness::HandshakeDone(NodeId node, StartId start_id, MonoTime now) {
@@ -111,6 +134,8 @@ void Liveness::Tick(MonoTime now) {
 std::vector<LivenessEvent> Liveness::TakeEvents() { return std::exchange(events_, {}); }
 
 std::vector<NodeId> Liveness::TakeProbes() { return std::exchange(probes_, {}); }
+
+std::vector<NodeId> Liveness::TakeRedials() { return std::exchange(redials_, {}); }
 
 std::optional<MonoTime> Liveness::NextDeadline() const {
   std::optional<MonoTime> deadline;

@@ -8,6 +8,11 @@
 // A new start id is a restart, whatever the state was. Our own pause is nobody's silence: a late
 // tick is credited to every peer.
 //
+// A pair has a stream each way, and one of them may be stuck while the other works. So heartbeats
+// say how many of them their sender has sent without receiving one, and when the peer misses those
+// of `unheard_max` beats in a row, our stream to it is to be dialled anew. Both sides count beats
+// and not time, and the smaller count is believed: who is stopped for a while counts nothing.
+//
 // Threads: its owner's. Time: passed in, never going back.
 #pragma once
 
@@ -45,7 +50,11 @@ class Liveness {
   void Add(NodeId node, MonoTime now);
   void Remove(NodeId node);
 
-  void HeartbeatReceived(NodeId node, StartId start_id, MonoTime now);
+  // `unheard`: how many heartbeats the node has sent since it last received one from here.
+  void HeartbeatReceived(NodeId node, StartId start_id, uint32_t unheard, MonoTime now);
+  // A heartbeat is about to be sent to the node: the number that it is to carry, as `unheard`
+  // above.
+  uint32_t Beat(NodeId node);
   // Any stream of the pair, of either plane and either direction, by a name of the owner's choice.
   void StreamOpened(NodeId node, uint64_t stream, MonoTime now);
   void StreamClosed(NodeId node, uint64_t stream, MonoTime now);
@@ -56,8 +65,10 @@ class Liveness {
   void Tick(MonoTime now);
 
   // Since the last call. `TakeProbes`: shake hands with these now, waiting `handshake_wait`.
+  // `TakeRedials`: our streams to these are stuck.
   std::vector<LivenessEvent> TakeEvents();
   std::vector<NodeId> TakeProbes();
+  std::vector<NodeId> TakeRedials();
   std::optional<MonoTime> NextDeadline() const;
 
   // kDown for a node that was never added.
@@ -75,6 +86,10 @@ class Liveness {
     bool pause_credited = false;         // Since it was last heard.
     bool probing = false;
     std::optional<MonoTime> probe_at;  // Probing: no answer by then. Down: asks again then.
+    uint32_t sent = 0;                 // Heartbeats to it since the last one from it.
+    uint32_t missed = 0;       // How many it says that it has sent since the last one from us.
+    uint32_t unheard = 0;      // Heartbeats to it since it was known to receive them.
+    uint32_t unheard_max = 0;  // With both at that, our stream is dialled anew.
   };
 
   void Heard(NodeId node, Peer& peer, StartId start_id, MonoTime now);
@@ -85,6 +100,7 @@ class Liveness {
   std::map<NodeId, Peer> peers_;
   std::vector<LivenessEvent> events_;
   std::vector<NodeId> probes_;
+  std::vector<NodeId> redials_;
 };
 
 }  // namespace garam::raft

@@ -33,6 +33,10 @@ struct Timing {
   Duration heartbeat = Millis(100);
   Duration suspect_after = Millis(400);
   Duration handshake_wait = Millis(100);
+  // Our stream to a peer that we hear is opened anew when this many of our heartbeats in a row have
+  // not reached it; twice as many the next time, up to the largest.
+  uint32_t unheard_max = 10;
+  uint32_t unheard_backoff_max = 80;
   // A node that is down is asked again so often.
   Duration reprobe = Millis(500);
   // The normal election timeout is `election` + a random part of `election_jitter`.

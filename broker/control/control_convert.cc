@@ -52,15 +52,17 @@ ProtocolRange ProtocolOf(const control::Welcome& welcome) {
   return {Narrow(welcome.protocol_min()), Narrow(welcome.protocol_max())};
 }
 
-void ToProto(const HeartbeatDigests& from, control::Heartbeat& to) {
-  to.set_led_count(from.led_count);
-  to.set_led_hash(from.led_hash);
-  to.set_failed_count(from.failed_count);
-  to.set_failed_hash(from.failed_hash);
+void ToProto(const Heartbeat& from, control::Heartbeat& to) {
+  to.set_led_count(from.digests.led_count);
+  to.set_led_hash(from.digests.led_hash);
+  to.set_failed_count(from.digests.failed_count);
+  to.set_failed_hash(from.digests.failed_hash);
+  to.set_unheard(from.unheard);
 }
 
-HeartbeatDigests FromProto(const control::Heartbeat& from) {
-  return {from.led_count(), from.led_hash(), from.failed_count(), from.failed_hash()};
+Heartbeat FromProto(const control::Heartbeat& from) {
+  return {{from.led_count(), from.led_hash(), from.failed_count(), from.failed_hash()},
+          from.unheard()};
 }
 
 void ToProto(const LeaderState& from, control::LeaderState& to) {

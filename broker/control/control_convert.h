@@ -20,8 +20,8 @@ control::Welcome MakeWelcome(const NodeIdentity& self, uint16_t stream_port);
 ProtocolRange ProtocolOf(const control::Hello& hello);
 ProtocolRange ProtocolOf(const control::Welcome& welcome);
 
-void ToProto(const HeartbeatDigests& from, control::Heartbeat& to);
-HeartbeatDigests FromProto(const control::Heartbeat& from);
+void ToProto(const Heartbeat& from, control::Heartbeat& to);
+Heartbeat FromProto(const control::Heartbeat& from);
 
 void ToProto(const LeaderState& from, control::LeaderState& to);
 LeaderState FromProto(const control::LeaderState& from);

@@ -106,8 +106,12 @@ void ControlPeer::Close() {
   stream_ = nullptr;
 }
 
+void ControlPeer::Redial() {
+  if (!closed_) MoveTo(NewChannel());
+}
+
 // Takes `channel` for the pair's, and opens the stream over it.
-void ControlPeer::Redial(std::shared_ptr<grpc::Channel> channel) {
+void ControlPeer::MoveTo(std::shared_ptr<grpc::Channel> channel) {
   channel_ = std::move(channel);
   const bool was_open = std::exchange(open_, false);
   backoff_ = context_.backoff_min;
@@ -184,7 +188,7 @@ void ControlPeer::OnEnded(uint64_t stream, const absl::Status& reason) {
 void ControlPeer::Wake(StartId start_id) {
   if (closed_) return;
   // The process that our stream reached is gone, though nobody told us (its address moved).
-  if (open_ && start_id != start_id_) return Redial(NewChannel());
+  if (open_ && start_id != start_id_) return Redial();
   if (open_) return;
   grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
   if (timer_ != kNoTimer) OpenStream();
@@ -237,7 +241,7 @@ void ControlPeer::Finish(std::shared_ptr<Attempt> attempt, const grpc::Status& s
     }
     result.outcome = check.ok() ? HandshakeOutcome::kDone : HandshakeOutcome::kRejected;
     result.reason = std::string(check.message());
-    if (check.ok() && !closed_ && NeedsChannelTo(result.peer.start_id)) Redial(attempt->channel);
+    if (check.ok() && !closed_ && NeedsChannelTo(result.peer.start_id)) MoveTo(attempt->channel);
   } else if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     const bool refused = absl::StrContains(status.error_message(), "refused");
     // Connected and cut off: the process was just dying. Once more, for a plain answer.

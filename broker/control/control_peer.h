@@ -44,6 +44,8 @@ class ControlPeer final : public std::enable_shared_from_this<ControlPeer> {
   // The peer gave a sign of life under this start id: forgets the back-off, and a stream to an
   // earlier process.
   void Wake(StartId start_id);
+  // Opens another stream in the place of this one, over a connection of its own.
+  void Redial();
   void Handshake(Duration timeout, HandshakeFn done);
 
   const PeerAddress& address() const { return address_; }
@@ -57,7 +59,7 @@ class ControlPeer final : public std::enable_shared_from_this<ControlPeer> {
   struct Attempt;  // One handshake under way.
 
   void OpenStream();
-  void Redial(std::shared_ptr<grpc::Channel> channel);
+  void MoveTo(std::shared_ptr<grpc::Channel> channel);
   void OnWelcome(uint64_t stream, StartId start_id);
   void OnEnded(uint64_t stream, const absl::Status& reason);
   void Dial(std::shared_ptr<Attempt> attempt);

@@ -177,8 +177,14 @@ std::shared_ptr<PairStream> ControlPlane::StreamTo(NodeId node) const {
   return peer == nullptr ? nullptr : peer->stream();
 }
 
-void ControlPlane::SendHeartbeat(NodeId node, const HeartbeatDigests& digests) {
-  if (auto stream = StreamTo(node)) stream->SendHeartbeat(digests);
+void ControlPlane::Redial(NodeId node) {
+  auto peer = peers_->Find(node);
+  if (peer == nullptr) return;
+  executor_.Post([peer = std::move(peer)] { peer->Redial(); });
+}
+
+void ControlPlane::SendHeartbeat(NodeId node, const Heartbeat& heartbeat) {
+  if (auto stream = StreamTo(node)) stream->SendHeartbeat(heartbeat);
 }
 
 void ControlPlane::SendRaft(NodeId node, std::vector<GroupMessage> messages) {

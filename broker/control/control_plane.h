@@ -49,7 +49,8 @@ class ControlPlane final : public PeerControl {
   void RemovePeer(NodeId node) override;
   void Handshake(NodeId node, Duration timeout,
                  absl::AnyInvocable<void(HandshakeResult) &&> done) override;
-  void SendHeartbeat(NodeId node, const HeartbeatDigests& digests) override;
+  void Redial(NodeId node) override;
+  void SendHeartbeat(NodeId node, const Heartbeat& heartbeat) override;
   void SendRaft(NodeId node, std::vector<GroupMessage> messages) override;
   void PushLeaderStates(NodeId node, std::vector<LeaderState> states) override;
   void FetchFullState(NodeId node,

@@ -43,7 +43,7 @@ absl::Status PairReceiver::OnHello() {
 }
 
 absl::Status PairReceiver::Deliver() {
-  std::optional<HeartbeatDigests> heartbeat;
+  std::optional<Heartbeat> heartbeat;
   if (envelope_.has_heartbeat()) heartbeat = FromProto(envelope_.heartbeat());
   ASSIGN_OR_RETURN(std::vector<GroupMessage> messages, DecodeMessages(envelope_.raft()));
   std::vector<LeaderState> states;

@@ -66,10 +66,10 @@ bool PairStream::HasRoom() const {
          static_cast<size_t>(pending_.leader_states_size()) * 64 < kPendingBytesMax;
 }
 
-void PairStream::SendHeartbeat(const HeartbeatDigests& digests) {
+void PairStream::SendHeartbeat(const Heartbeat& heartbeat) {
   std::lock_guard lock(mutex_);
   if (!open_) return;
-  ToProto(digests, *pending_.mutable_heartbeat());
+  ToProto(heartbeat, *pending_.mutable_heartbeat());
   has_pending_ = true;
   WriteSoon();
 }

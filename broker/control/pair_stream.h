@@ -42,7 +42,7 @@ class PairStream final : public grpc::ClientBidiReactor<control::Envelope, contr
   void Cancel() { context_.TryCancel(); }
 
   // Dropped unless the peer has answered.
-  void SendHeartbeat(const HeartbeatDigests& digests);
+  void SendHeartbeat(const Heartbeat& heartbeat);
   void SendRaft(const std::vector<GroupMessage>& messages);
   void SendLeaderStates(const std::vector<LeaderState>& states);
 

@@ -23,6 +23,7 @@ constexpr ApiRow kRows[] = {
     {ApiKey::kAlterPartitionReassignments, HandleAlterPartitionReassignments},
     {ApiKey::kListPartitionReassignments, HandleListPartitionReassignments},
     {ApiKey::kDescribeCluster, HandleDescribeCluster},
+    {ApiKey::kUnregisterBroker, HandleUnregisterBroker},
 };
 
 }  // namespace

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/logging.h"
+#include "common/random.h"
 #include "common/status.h"
+#include "coordinator/drain.h"
 
 namespace garam {
 namespace {
@@ -44,6 +49,68 @@ PartitionCounts Count(const Broker& broker) {
     }
   });
   return counts;
+}
+
+constexpr Duration kMovesTimeLimit = Millis(10'000);
+const std::string kDrain = "/drain";
+
+int64_t LedBy(const Broker& broker, const MetadataImage& image, NodeId node) {
+  int64_t led = 0;
+  image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
+    for (size_t i = 0; i < topic->partitions.size(); ++i) {
+      if (broker.StateOf(*topic, static_cast<int32_t>(i)).leader == node) ++led;
+    }
+  });
+  return led;
+}
+
+HttpResponse DescribeBroker(const Broker& broker, NodeId node) {
+  const auto image = broker.image();
+  const bool registered = image->FindBroker(node) != nullptr;
+  const BrokerLoad load = LoadOf(*image, node);
+  if (!registered && load.partitions == 0) return {.status = 404, .body = "no such broker\n"};
+  const auto boolean = [](bool value) { return value ? "true" : "false"; };
+  return {
+      .content_type = "application/json",
+      .body = absl::StrCat("{\"broker\":", node.value(), ",\"registered\":", boolean(registered),
+                           ",\"alive\":", boolean(broker.live_brokers().contains(node)),
+                           ",\"partitions\":", load.partitions, ",\"leaving\":", load.leaving,
+                           ",\"leading\":", LedBy(broker, *image, node), "}\n")};
+}
+
+// The way kafka-reassign-partitions does it: planned here, and each move is the controller's to
+// take.
+HttpResponse Drain(Broker& broker, NodeId node) {
+  SeededRandom random(static_cast<uint64_t>(node.value()));
+  absl::StatusOr<std::vector<MoveSpec>> moves =
+      PlanDrain(*broker.image(), broker.live_brokers(), node, random);
+  if (!moves.ok()) {
+    const bool unknown = ErrcOf(moves.status()) == Errc::kBrokerIdNotRegistered;
+    return {.status = unknown ? 404U : 409U, .body = absl::StrCat(moves.status().message(), "\n")};
+  }
+  LogInfo("broker {} is being drained: {} partitions are to move", node.value(), moves->size());
+  std::string body = absl::StrCat(moves->size(), " partitions are to move\n");
+  if (!moves->empty()) {
+    broker.MoveReplicas(*std::move(moves), broker.clock().Mono() + kMovesTimeLimit, 0,
+                        [node](const std::vector<absl::Status>& results) {
+                          for (const absl::Status& status : results) {
+                            if (status.ok()) continue;
+                            return LogWarn("a partition of broker {} is not moved: {}; ask again",
+                                           node.value(), status.ToString());
+                          }
+                        });
+  }
+  return {.status = 202, .body = std::move(body)};
+}
+
+HttpResponse AnswerBroker(Broker& broker, const HttpCall& call) {
+  std::string rest = call.rest;
+  const bool drain = absl::EndsWith(rest, kDrain);
+  if (drain) rest.resize(rest.size() - kDrain.size());
+  int32_t node = 0;
+  if (!absl::SimpleAtoi(rest, &node) || node < 0) return {.status = 404, .body = "not found\n"};
+  if (drain != call.post) return {.status = 405, .body = "POST drains, GET describes\n"};
+  return drain ? Drain(broker, NodeId(node)) : DescribeBroker(broker, NodeId(node));
 }
 
 }  // namespace
@@ -87,7 +154,7 @@ void CollectBrokerMetrics(const Broker& broker, MetricSink& sink) {
         "Partitions without a leader, counted by their first live replica", counts.without_leader);
 }
 
-void AddAdminRoutes(HttpServer& server, const Broker& broker, Metrics& metrics) {
+void AddAdminRoutes(HttpServer& server, Broker& broker, Metrics& metrics) {
   metrics.AddSource(CollectProcessMetrics);
   metrics.AddSource([&broker](MetricSink& sink) { CollectBrokerMetrics(broker, sink); });
   server.Route("/health", [] { return HttpResponse{.body = "alive\n"}; });
@@ -96,6 +163,8 @@ void AddAdminRoutes(HttpServer& server, const Broker& broker, Metrics& metrics) 
     if (status.ok()) return HttpResponse{.body = "ready\n"};
     return HttpResponse{.status = 503, .body = absl::StrCat(status.message(), "\n")};
   });
+  server.RouteUnder("/admin/brokers/",
+                    [&broker](const HttpCall& call) { return AnswerBroker(broker, call); });
   server.Route("/metrics", [&metrics] {
     return HttpResponse{.content_type = Metrics::kContentType, .body = metrics.Scrape()};
   });

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/logging.h"
 #include "common/status.h"
@@ -29,6 +30,8 @@ constexpr std::chrono::seconds kRequestTimeout{10};
 constexpr std::chrono::seconds kIdleTimeout{60};
 // After accept failed (no descriptors left, for example).
 constexpr Duration kAcceptRetry = Millis(100);
+
+const HttpResponse kNotAllowed{.status = 405, .body = "this method does nothing here\n"};
 
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
@@ -53,6 +56,10 @@ HttpServer::~HttpServer() { Stop(); }
 
 void HttpServer::Route(std::string path, Handler handler) {
   handlers_[std::move(path)] = std::move(handler);
+}
+
+void HttpServer::RouteUnder(std::string prefix, CallHandler handler) {
+  prefixes_[std::move(prefix)] = std::move(handler);
 }
 
 absl::Status HttpServer::Start() {
@@ -137,9 +144,10 @@ asio::awaitable<void> HttpServer::Serve(Tcp::socket socket) {
     auto [read_error, read] = co_await http::async_read(stream, buffer, parser, kAwait);
     if (read_error) break;
     const Request request = parser.release();
-    HttpResponse answer{.status = 405, .body = "only GET and HEAD\n"};
-    if (request.method() == http::verb::get || request.method() == http::verb::head) {
-      answer = Answer(std::string(request.target()));
+    HttpResponse answer = kNotAllowed;
+    const bool post = request.method() == http::verb::post;
+    if (post || request.method() == http::verb::get || request.method() == http::verb::head) {
+      answer = Answer(post, std::string(request.target()));
     }
     Response response = MakeResponse(request, std::move(answer));
     http::response_serializer<http::string_body> serializer(response);
@@ -152,10 +160,15 @@ asio::awaitable<void> HttpServer::Serve(Tcp::socket socket) {
   stream.socket().shutdown(Tcp::socket::shutdown_both, ignored);
 }
 
-HttpResponse HttpServer::Answer(const std::string& target) const {
-  const auto found = handlers_.find(target.substr(0, target.find('?')));
-  if (found == handlers_.end()) return {.status = 404, .body = "not found\n"};
-  return found->second();
+HttpResponse HttpServer::Answer(bool post, const std::string& target) const {
+  const std::string path = target.substr(0, target.find('?'));
+  const auto found = handlers_.find(path);
+  if (found != handlers_.end()) return post ? kNotAllowed : found->second();
+  for (const auto& [prefix, handler] : prefixes_) {
+    if (path.size() <= prefix.size() || !absl::StartsWith(path, prefix)) continue;
+    return handler({post, path.substr(prefix.size())});
+  }
+  return {.status = 404, .body = "not found\n"};
 }
 
 }  // namespace garam

@@ -1,4 +1,5 @@
-// A small HTTP/1.1 server for what people and monitors ask: GET and HEAD of a few fixed paths.
+// A small HTTP/1.1 server for what people and monitors ask: GET and HEAD of a few fixed paths, and
+// POST where something is to be done.
 // It takes connections up to a limit, and closes those that are slow or silent.
 //
 // Threads:   Route, Start and Stop on the owner's thread; handlers run on the loop, so they must be
@@ -27,9 +28,15 @@ struct HttpResponse {
   std::string body{};
 };
 
+struct HttpCall {
+  bool post = false;   // Else it changes nothing: GET or HEAD.
+  std::string rest{};  // Of the path, behind the route's prefix; without the query.
+};
+
 class HttpServer {
  public:
   using Handler = std::function<HttpResponse()>;
+  using CallHandler = std::function<HttpResponse(const HttpCall&)>;
 
   HttpServer(ShardLoop& loop, HostPort address);
   ~HttpServer();
@@ -38,6 +45,8 @@ class HttpServer {
 
   // Before Start. `path` without a query.
   void Route(std::string path, Handler handler);
+  // The same for every longer path that begins with `prefix`, and for POST too.
+  void RouteUnder(std::string prefix, CallHandler handler);
 
   absl::Status Start();
   // Closes everything and waits for it. Idempotent.
@@ -53,11 +62,12 @@ class HttpServer {
   absl::Status TryBind(const Tcp::endpoint& endpoint);
   boost::asio::awaitable<void> AcceptAll();
   boost::asio::awaitable<void> Serve(Tcp::socket socket);
-  HttpResponse Answer(const std::string& target) const;
+  HttpResponse Answer(bool post, const std::string& target) const;
 
   ShardLoop& loop_;
   const HostPort address_;
   std::map<std::string, Handler> handlers_;
+  std::map<std::string, CallHandler> prefixes_;
   Tcp::acceptor acceptor_;
   TaskGroup tasks_;
   uint16_t port_ = 0;

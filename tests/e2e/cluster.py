@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import kafka_wire as wire
 
@@ -245,6 +247,16 @@ class Cluster:
                 offset = found[-1].last_offset + 1 if found else 0
                 if offset >= got.high_watermark:
                     return found
+
+    def admin(self, node, path, post=False):
+        """(status, text) of an admin route of the broker, which was given garam.http.listener."""
+        url = f"http://{self[node].settings['garam.http.listener']}{path}"
+        request = urllib.request.Request(url, method="POST" if post else "GET")
+        try:
+            with urllib.request.urlopen(request, timeout=10 * PATIENCE) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
 
     def kill_all(self):
         """kill -9 of every broker at once."""

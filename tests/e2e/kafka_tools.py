@@ -9,6 +9,7 @@ JARS = ROOT / "build" / "kafka-tools"
 POM = pathlib.Path(__file__).parent / "kafka_tools" / "pom.xml"
 FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"
 CLASSES = {
+    "kafka-cluster unregister": "org.apache.kafka.tools.ClusterTool unregister",
     "kafka-delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
     "kafka-leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
     "kafka-reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
@@ -29,15 +30,15 @@ def fetch_jars():
     marker.write_bytes(POM.read_bytes())
 
 
-def run(command, cluster, *arguments, seconds=60):
-    """Runs one to its end; returns what it printed. Fails with that when it fails."""
+def run(command, cluster, *arguments, seconds=60, works=True):
+    """Runs one to its end; returns what it printed. Fails with that when it fails, or must and doesn't."""
     fetch_jars()
     ended = subprocess.run(
-        ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*", CLASSES[command],
+        ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*", *CLASSES[command].split(),
          "--bootstrap-server", cluster.bootstrap(), *map(str, arguments)],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
     shown = ended.stdout + ended.stderr
-    assert ended.returncode == 0, f"{command} {' '.join(map(str, arguments))}:\n{shown}"
+    assert (ended.returncode == 0) == works, f"{command} {' '.join(map(str, arguments))}:\n{shown}"
     return shown
 
 

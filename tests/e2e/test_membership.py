@@ -1,9 +1,10 @@
-"""Brokers that lose their disks, come later, or are two of one number."""
+"""Brokers that lose their disks, come later, leave, or are two of one number."""
+import json
 import time
 
 import kafka_tools
 import ledger
-from cluster import eventually
+from cluster import HOST, eventually, free_ports
 from writer import Writers
 
 PARTITIONS = 6
@@ -50,6 +51,61 @@ def test_a_broker_joins_and_takes_partitions(three, tmp_path):
     three[4].start()
     three.wait_ready([1, 2, 3, 4])
     three.wait_whole("wide", 3)
+
+
+def test_a_drained_broker_is_unregistered_and_nothing_is_lost(make_cluster, tmp_path):
+    four = make_cluster(3)
+    four[2].settings["garam.http.listener"] = f"{HOST}:{free_ports(1)[0]}"
+    four.start()
+    four.add(4).start()
+    four.wait_ready([1, 2, 3, 4])
+    four.create_topic("leaving", 2 * PARTITIONS, 3)
+    assert any(4 in replicas for replicas in four.replicas("leaving"))
+    writers = Writers(CLIENTS, four, "leaving", 2 * PARTITIONS, RATE, tmp_path)
+    try:
+        writers.wait_acks(0, 20)
+        refused = kafka_tools.run("kafka-cluster unregister", four, "--id", 4, works=False)
+        assert "broker 4 is running and has replicas" in refused
+        status, text = four.admin(2, "/admin/brokers/4/drain", post=True)
+        assert status == 202, text
+        eventually(lambda: json.loads(four.admin(2, "/admin/brokers/4")[1])["partitions"] == 0,
+                   seconds=60, what="broker 4 is empty")
+        four.wait_whole("leaving", 2 * PARTITIONS)
+        assert all(len(r) == 3 and 4 not in r for r in four.replicas("leaving"))
+        shown = kafka_tools.run("kafka-cluster unregister", four, "--id", 4)
+        assert "Broker 4 is no longer registered." in shown
+        eventually(lambda: all(set(four.metadata(node=n).brokers) == {1, 2, 3} for n in (1, 2, 3)),
+                   what="nobody shows broker 4")
+        eventually(lambda: "this broker has been unregistered" in four[4].log_text(),
+                   what="broker 4 knows")
+        assert four[4].terminate() == 0
+        writers.wait_acks(time.monotonic(), 20)
+        writers.stop()
+        extra = ledger.check(four, "leaving", 2 * PARTITIONS, writers.acks())
+        print(f"{len(writers.acks())} acknowledged and found, {extra} more in the log")
+    finally:
+        writers.close()
+    refused = kafka_tools.run("kafka-cluster unregister", four, "--id", 4, works=False)
+    assert "Broker ID 4 is not currently registered" in refused
+    four[4].start()  # Started anew it belongs to the cluster again.
+    four.wait_ready([1, 2, 3, 4])
+
+
+def test_a_fourth_broker_takes_a_dead_founders_vote(make_cluster):
+    four = make_cluster(3, {"garam.voter.dead.max.ms": "2000"}).start()
+    four.add(4).start()
+    four.wait_ready([1, 2, 3, 4])
+    four.create_topic("before", 1, 4)
+    four[3].kill()
+    eventually(lambda: any("voters of the cluster's metadata: 1 2 4" in four[n].log_text()
+                           for n in (1, 2)), what="broker 4 votes")
+    four[2].kill()  # Of the founders one is left: alone it could not decide anything.
+    four.wait_ready([1, 4])
+    four.create_topic("after", 1, 2)
+    four[2].start()
+    four[3].start()
+    four.wait_ready([1, 2, 3, 4])
+    four.wait_whole("before", 1)
 
 
 def test_a_second_broker_of_one_number_is_refused_with_a_reason(three):

@@ -30,7 +30,7 @@ control::Envelope FirstEnvelope() {
 
 control::Envelope FullEnvelope() {
   control::Envelope envelope;
-  ToProto(HeartbeatDigests{2, 0xabcdef, 1, 0x123456}, *envelope.mutable_heartbeat());
+  ToProto(Heartbeat{{2, 0xabcdef, 1, 0x123456}, 3}, *envelope.mutable_heartbeat());
   for (const raft::Message& message :
        {raft::Message(raft::VoteRequest{}), raft::Message(raft::VoteReply{}),
         raft::Message(raft::TimeoutNow{})}) {

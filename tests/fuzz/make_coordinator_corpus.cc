@@ -14,6 +14,7 @@
 #include "common/status.h"
 #include "coordinator/controller_messages.h"
 #include "coordinator/node_identity_file.h"
+#include "coordinator/voter_watch.h"
 #include "raft/configuration.h"
 #include "storage/fake_file_system.h"
 #include "storage/fake_kv_store.h"
@@ -65,7 +66,8 @@ class Cluster {
     moving_ = image_->EncodeSnapshot();
     const PartitionImage& moved = image_->FindTopic("b.c")->partitions[0];
     Take(PlanMembersReached(*image_, moved.group, moved.wish));
-    Take(*PlanUnregisterBroker(*image_, NodeId(4)));
+    Take(*VoterWatch(Duration::zero()).Look(*image_, {NodeId(4)}, MonoTime()));
+    Take(*PlanUnregisterBroker(*image_, {}, NodeId(4)));
     topic_ = image_->FindTopic("a")->id;
     Take(*PlanDeleteTopics(*image_, {}, {topic_}).front());
   }
@@ -119,7 +121,8 @@ void WriteController(const path& folder, const Cluster& cluster) {
       RegisterBrokerRequest{.cluster_id = "c", .broker = BrokerOf(9)},
       MoveReplicasRequest{.moves = {{.topic = "a", .replicas = {{NodeId(1), NodeId(3)}}},
                                     {.topic = "a", .partition = 1}}},
-      MembersReachedRequest{.group = GroupId(1), .wish = LogIndex(6)}};
+      MembersReachedRequest{.group = GroupId(1), .wish = LogIndex(6)},
+      UnregisterBrokerRequest{.node = NodeId(4)}};
   const absl::Status taken = MakeError(Errc::kTopicExists, "taken");
   const CreatedTopic created{.name = "n",
                              .id = cluster.topic(),
@@ -132,6 +135,7 @@ void WriteController(const path& folder, const Cluster& cluster) {
       RegisterBrokerReply{.index = LogIndex(9)},
       MoveReplicasReply{.index = LogIndex(10), .statuses = {taken, absl::OkStatus()}},
       MembersReachedReply{.index = LogIndex(11)},
+      UnregisterBrokerReply{.index = LogIndex(12)},
       MakeError(Errc::kNoController, "not here"),
       absl::UnknownError("of no kind")};
   int number = 0;

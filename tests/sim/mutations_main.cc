@@ -53,6 +53,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kDoubtIgnored, "doubt ignored", 5000, "power-unflushed"},
       {Mutation::kDoubtNotNoted, "doubt not noted", 5000, "power-unflushed"},
       {Mutation::kDigestsIgnored, "digests ignored", 2000},
+      {Mutation::kNoRedial, "stuck streams left alone", 500, "stuck"},
       {Mutation::kSyncSkipped, "sync skipped", 500, "power"},
       {Mutation::kNamesNotSynced, "names not synced", 500, "power"},
       {Mutation::kRecoveredTailUnsynced, "recovered tail unsynced", 4000, "blackouts"},

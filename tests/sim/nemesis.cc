@@ -70,6 +70,12 @@ void Nemesis::Do(Fault fault) {
       return workload_.TrimPartition();
     case Fault::kWipe:
       return LoseDisk(node);
+    case Fault::kStick: {
+      const NodeId other = AnyNode().id();
+      if (other == node.id()) return;
+      world_.Trace(absl::StrCat("node ", other.value(), " hears nothing from ", node.id().value()));
+      return network_.Stick(node.id(), other);
+    }
     case Fault::kStop:
       return Stop(node);
     case Fault::kReorder:

@@ -47,7 +47,8 @@ void Network::Ended(NodeId node, bool silent) {
 bool Network::Send(NodeId from, NodeId to, size_t channel, Task deliver) {
   Connection& connection = At(PairOf(from, to), channel);
   if (!connection.open) return false;
-  if (connection.broken) return true;  // Into a buffer that nobody will read.
+  // Into a buffer that nobody will read.
+  if (connection.broken || connection.stuck == from) return true;
   if (!Reachable(from, to)) {
     connection.broken = true;
     CloseSoon(PairOf(from, to), channel, world_.Between(Millis(500), std::chrono::seconds(8)));
@@ -117,6 +118,7 @@ void Network::Open(Pair pair, size_t channel) {
   }
   connection.open = true;
   connection.broken = false;
+  connection.stuck = kNoNode;
   ++connection.epoch;
   connection.last_delivery.clear();
   a.ConnectionChanged(pair.second, channel, true);
@@ -139,6 +141,17 @@ void Network::Close(Pair pair, size_t channel) {
   if (a.running()) a.ConnectionChanged(pair.second, channel, false);
   if (b.running()) b.ConnectionChanged(pair.first, channel, false);
   OpenSoon(pair, channel, world_.Between(Millis(1), Millis(300)));
+}
+
+void Network::Stick(NodeId from, NodeId to) {
+  Connection& connection = At(PairOf(from, to), kControlChannel);
+  // Stuck both ways it would be silent, which is for the transport's own pings to notice.
+  if (connection.open && connection.stuck == kNoNode) connection.stuck = from;
+}
+
+void Network::Redial(NodeId from, NodeId to) {
+  const Pair pair = PairOf(from, to);
+  if (At(pair, kControlChannel).open) Close(pair, kControlChannel);
 }
 
 void Network::Cut(NodeId from, NodeId to) { cut_.insert({from, to}); }

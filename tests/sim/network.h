@@ -66,6 +66,11 @@ class Network {
   void HealAll();
   // Breaks every connection of the pair.
   void Reset(NodeId a, NodeId b);
+  // What `from` says on the pair's control connection does not arrive any more, though the
+  // connection looks open and the other way works: until it ends, or `from` dials anew.
+  void Stick(NodeId from, NodeId to);
+  // Ends the pair's control connection for another one.
+  void Redial(NodeId from, NodeId to);
   void SetDelay(Duration delay) { delay_ = delay; }
   // So often messages between replicas arrive twice: whoever sends asks, and sends once more.
   void SetDuplicates(double probability) { duplicates_ = probability; }
@@ -78,6 +83,7 @@ class Network {
     bool open = false;
     bool broken = false;  // Something was lost: what comes later must not arrive.
     bool opening = false;
+    NodeId stuck = kNoNode;  // Whose words are swallowed.
     uint64_t epoch = 0;
     std::map<NodeId, MonoTime> last_delivery{};  // By receiver.
   };

@@ -9,9 +9,9 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",       "power-loss", "cut",     "reset",     "pause", "slow-disk",
-    "disk-error", "disk-full",  "clock",   "topics",    "moves", "wipe",
-    "stop",       "trims",      "reorder", "duplicate", "join"};
+    "kill",       "power-loss", "cut",   "reset",   "pause",     "slow-disk",
+    "disk-error", "disk-full",  "clock", "topics",  "moves",     "wipe",
+    "stop",       "trims",      "stick", "reorder", "duplicate", "join"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -94,6 +94,13 @@ void Moves(Options& options) {
   options.unflushed = false;
 }
 
+// Nodes hear each other one way only, while leaders come and go.
+void Stuck(Options& options) {
+  Only(options, {Fault::kStick, Fault::kKill});
+  options.fault_every = Millis(150);
+  options.unflushed = false;
+}
+
 void LosingPowerUnflushed(Options& options) {
   LosingPower(options);
   options.unflushed = true;
@@ -115,6 +122,7 @@ constexpr std::array kProfiles = {
     Profile{"trims", Trims},
     Profile{"wipes", Wipes},
     Profile{"power-unflushed", LosingPowerUnflushed},
+    Profile{"stuck", Stuck},
 };
 
 }  // namespace
@@ -184,6 +192,7 @@ Options Options::Draw(uint64_t seed) {
   }
   options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
   options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
+  options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
   return options;
 }
 

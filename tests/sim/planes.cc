@@ -61,9 +61,11 @@ void SimControl::Handshake(NodeId node, Duration timeout,
       });
 }
 
-void SimControl::SendHeartbeat(NodeId node, const HeartbeatDigests& digests) {
-  Tell(node, [from = env_.self, start = env_.identity().start_id, digests](PeerEvents& events) {
-    events.OnHeartbeat(from, start, digests);
+void SimControl::Redial(NodeId node) { env_.network.Redial(env_.self, node); }
+
+void SimControl::SendHeartbeat(NodeId node, const Heartbeat& heartbeat) {
+  Tell(node, [from = env_.self, start = env_.identity().start_id, heartbeat](PeerEvents& events) {
+    events.OnHeartbeat(from, start, heartbeat);
   });
 }
 

@@ -20,5 +20,6 @@ void HandleListPartitionReassignments(RequestPtr request);
 void HandleMetadata(RequestPtr request);
 void HandleOffsetForLeaderEpoch(RequestPtr request);
 void HandleProduce(RequestPtr request);
+void HandleUnregisterBroker(RequestPtr request);
 
 }  // namespace garam

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "common/status.h"
 #include "tests/unit/broker/test_cluster.h"
 
@@ -11,6 +13,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Pair;
 
 TEST(ClusterTest, ARecordIsReadWhereItWasAcknowledged) {
@@ -113,6 +116,126 @@ TEST(ClusterTest, InModePTheClusterComesBackAfterAllHaveLostPower) {
   ASSERT_TRUE(cluster.RunUntil([&] { return cluster.LeaderOf("t") != kNoNode; }));
   ASSERT_TRUE(cluster.Produce("t", "two", &later));
   EXPECT_TRUE(cluster.RunUntil([&] { return later.has_value(); }));
+}
+
+// D19: killed at any moment while the cluster comes to be, by the process or by the power.
+TEST(ClusterTest, AKillAtAnyPointOfFormationStillLeadsToOneCluster) {
+  for (const bool power : {false, true}) {
+    bool formed = false;
+    for (int steps = 0; !formed; steps += 5) {
+      ASSERT_LT(steps, 5000) << "the cluster is never formed";
+      const NodeId victim(steps % 3 + 1);
+      TestCluster cluster(3);
+      cluster.StartAll();
+      for (int i = 0; i < steps; ++i) cluster.Step();
+      formed = cluster.MetadataMembers().voters.size() == 3 &&
+               cluster.core(victim).image()->brokers().size() == 3;
+      if (power) {
+        cluster.PowerLoss(victim);
+      } else {
+        cluster.Kill(victim);
+      }
+      cluster.Start(victim);
+      ASSERT_TRUE(cluster.CreateTopic("t")) << "node " << victim << " after " << steps << " steps";
+      for (int node = 1; node <= 3; ++node) {
+        EXPECT_EQ(cluster.core(NodeId(node)).image()->cluster_id(),
+                  cluster.core(NodeId(1)).image()->cluster_id());
+      }
+    }
+  }
+}
+
+std::vector<int> NodesOf(const std::vector<raft::Member>& members) {
+  std::vector<int> nodes;
+  for (const raft::Member& member : members) nodes.push_back(member.node.value());
+  std::sort(nodes.begin(), nodes.end());
+  return nodes;
+}
+
+bool AllHave(TestCluster& cluster, std::vector<int> running, size_t brokers) {
+  return std::all_of(running.begin(), running.end(), [&](int node) {
+    return cluster.core(NodeId(node)).image()->brokers().size() == brokers;
+  });
+}
+
+TEST(ClusterTest, ADeadBrokerThatWasUnregisteredIsForgottenAndComesBackToLearn) {
+  TestCluster cluster(4);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.CreateTopic("t"));
+  cluster.Kill(NodeId(4));
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] { return !cluster.core(NodeId(1)).live_brokers().contains(NodeId(4)); }));
+  EXPECT_EQ(cluster.Unregister(NodeId(1), NodeId(4)), absl::OkStatus());
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllHave(cluster, {1, 2, 3}, 3); }));
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    return NodesOf(cluster.MetadataMembers().voters) == std::vector<int>{1, 2, 3};
+  }));
+  EXPECT_THAT(cluster.MetadataMembers().learners, IsEmpty());
+  EXPECT_EQ(ErrcOf(cluster.Unregister(NodeId(2), NodeId(4))), Errc::kBrokerIdNotRegistered);
+  cluster.Start(NodeId(4));  // What it has stored says that it is registered.
+  EXPECT_TRUE(cluster.RunUntil([&] { return AllHave(cluster, {1, 2, 3, 4}, 4); }));
+  EXPECT_TRUE(cluster.RunUntil(
+      [&] { return NodesOf(cluster.MetadataMembers().learners) == std::vector<int>{4}; }));
+  EXPECT_THAT(NodesOf(cluster.MetadataMembers().voters), ElementsAre(1, 2, 3));
+}
+
+TEST(ClusterTest, ARunningBrokerThatIsUnregisteredHearsOfItAndStaysOutUntilItStartsAgain) {
+  TestCluster cluster(4);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllHave(cluster, {1, 2, 3, 4}, 4); }));
+  EXPECT_EQ(cluster.Unregister(NodeId(1), NodeId(4)), absl::OkStatus());
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllHave(cluster, {1, 2, 3, 4}, 3); }));
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    return NodesOf(cluster.MetadataMembers().voters) == std::vector<int>{1, 2, 3};
+  }));
+  EXPECT_FALSE(cluster.core(NodeId(2)).live_brokers().contains(NodeId(4)));
+  EXPECT_FALSE(cluster.RunUntil([&] { return AllHave(cluster, {1}, 4); }, 10000));
+  cluster.Kill(NodeId(4));
+  cluster.Start(NodeId(4));
+  EXPECT_TRUE(cluster.RunUntil([&] { return AllHave(cluster, {1, 2, 3, 4}, 4); }));
+}
+
+TEST(ClusterTest, TheControllerMayBeUnregisteredToo) {
+  TestCluster cluster(4);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllHave(cluster, {1, 2, 3, 4}, 4); }));
+  const NodeId controller = cluster.core(NodeId(1)).controller();
+  const NodeId other(controller.value() % 4 + 1);
+  EXPECT_EQ(cluster.Unregister(other, controller), absl::OkStatus());
+  EXPECT_TRUE(cluster.RunUntil([&] {
+    const NodeId now = cluster.core(other).controller();
+    return now != kNoNode && now != controller && cluster.MetadataMembers().voters.size() == 3;
+  }));
+}
+
+TEST(ClusterTest, AFounderThatStaysAwayLosesItsVoteAndComesBackToLearn) {
+  TestCluster cluster(4);
+  cluster.StartAll();
+  ASSERT_TRUE(cluster.RunUntil([&] { return AllHave(cluster, {1, 2, 3, 4}, 4); }));
+  cluster.Kill(NodeId(4));  // All four are founders: one of them comes back without a vote.
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] { return !cluster.core(NodeId(1)).live_brokers().contains(NodeId(4)); }));
+  EXPECT_EQ(cluster.Unregister(NodeId(1), NodeId(4)), absl::OkStatus());
+  cluster.Start(NodeId(4));
+  ASSERT_TRUE(cluster.RunUntil(
+      [&] { return NodesOf(cluster.MetadataMembers().learners) == std::vector<int>{4}; }));
+  cluster.Kill(NodeId(3));
+  EXPECT_FALSE(cluster.RunUntil(
+      [&] {
+        return NodesOf(cluster.MetadataMembers().voters) == std::vector<int>{1, 2, 4};
+      },
+      4000));
+  ASSERT_TRUE(cluster.RunUntil([&] {
+    return NodesOf(cluster.MetadataMembers().voters) == std::vector<int>{1, 2, 4};
+  }));
+  cluster.Start(NodeId(3));
+  ASSERT_TRUE(
+      cluster.RunUntil([&] { return cluster.core(NodeId(1)).live_brokers().contains(NodeId(3)); }));
+  cluster.Kill(NodeId(2));
+  EXPECT_TRUE(cluster.RunUntil([&] {
+    return NodesOf(cluster.MetadataMembers().voters) == std::vector<int>{1, 3, 4};
+  }));
+  EXPECT_TRUE(AllHave(cluster, {1, 3, 4}, 4));
 }
 
 TEST(ClusterTest, ABrokerThatHasJustGoneStaysListedForAMomentButIsNotAlive) {

@@ -36,11 +36,11 @@ class FakePeerEvents final : public PeerEvents {
       return self_;
     });
   }
-  void OnHeartbeat(NodeId from, StartId start_id, const HeartbeatDigests& digests) override {
+  void OnHeartbeat(NodeId from, StartId start_id, const Heartbeat& heartbeat) override {
     Note<void>([&] {
       ++heartbeats[from];
       last_start_id = start_id;
-      last_digests = digests;
+      last_heartbeat = heartbeat;
     });
   }
   void OnControlStream(NodeId peer, bool open) override {
@@ -103,7 +103,7 @@ class FakePeerEvents final : public PeerEvents {
   std::vector<NodeId> handshakes;
   std::map<NodeId, int> heartbeats;
   StartId last_start_id;
-  HeartbeatDigests last_digests;
+  Heartbeat last_heartbeat;
   std::map<NodeId, std::vector<bool>> control_open;
   std::map<std::pair<NodeId, size_t>, std::vector<bool>> stream_open;
   std::vector<GroupMessage> raft;

@@ -21,6 +21,8 @@ class FakeNetwork final : public PeerControl, public PeerStreams {
 
   std::map<NodeId, HandshakeResult> results;
   std::map<NodeId, FullState> states;
+  std::map<NodeId, std::vector<uint32_t>> unheard;  // As our heartbeats said.
+  std::vector<NodeId> redialled;
 
   void SetPeer(PeerAddress) override {}
   void RemovePeer(NodeId) override {}
@@ -29,7 +31,10 @@ class FakeNetwork final : public PeerControl, public PeerStreams {
     executor_.Post(
         [done = std::move(done), result = results[node]]() mutable { std::move(done)(result); });
   }
-  void SendHeartbeat(NodeId, const HeartbeatDigests&) override {}
+  void Redial(NodeId node) override { redialled.push_back(node); }
+  void SendHeartbeat(NodeId node, const Heartbeat& heartbeat) override {
+    unheard[node].push_back(heartbeat.unheard);
+  }
   void SendRaft(NodeId, std::vector<GroupMessage>) override {}
   void PushLeaderStates(NodeId, std::vector<LeaderState>) override {}
   void FetchFullState(NodeId node,
@@ -99,6 +104,23 @@ TEST_F(NodeManagerTest, MostPeersThatDoNotTakeUsDecide) {
   RejectFrom(NodeId(3));
   StartWithPeers({NodeId(2), NodeId(3), NodeId(4)});
   EXPECT_THAT(rejected_, ElementsAre("another cluster"));
+}
+
+TEST_F(NodeManagerTest, HeartbeatsSayHowLongThePeerHasNotBeenHeard) {
+  StartWithPeers({NodeId(2)});
+  executor_.RunFor(Millis(200));
+  nodes_.OnHeartbeat(NodeId(2), StartId(22), {});
+  executor_.RunFor(Millis(300));
+  EXPECT_THAT(network_.unheard[NodeId(2)], ElementsAre(0, 1, 0, 1, 2));
+}
+
+TEST_F(NodeManagerTest, APeerThatMissesOurHeartbeatsIsDialledAnewOnce) {
+  StartWithPeers({NodeId(2)});
+  for (uint32_t missed = 1; missed <= 15; ++missed) {
+    nodes_.OnHeartbeat(NodeId(2), StartId(22), {{}, missed});
+    executor_.RunFor(Millis(100));
+  }
+  EXPECT_THAT(network_.redialled, ElementsAre(NodeId(2)));
 }
 
 TEST_F(NodeManagerTest, TheOnlyPeerDecidesAlone) {

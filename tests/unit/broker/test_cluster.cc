@@ -10,6 +10,11 @@
 #include "tests/unit/broker/batch_builder.h"
 
 namespace garam {
+namespace {
+
+constexpr Duration kAnswerTime = Millis(1000);
+
+}  // namespace
 
 struct TestCluster::Node {
   Node(NodeId id_given, FakeClock& clock, uint64_t seed)
@@ -51,10 +56,11 @@ class TestCluster::Control final : public PeerControl {
           if (peer.ok()) std::move(done)({HandshakeOutcome::kDone, *peer, 1, ""});
         });
   }
-  void SendHeartbeat(NodeId node, const HeartbeatDigests& digests) override {
+  void Redial(NodeId) override {}
+  void SendHeartbeat(NodeId node, const Heartbeat& heartbeat) override {
     StartId start = cluster_.core(self_).identity().start_id;
-    Tell(node, [from = self_, start, digests](PeerEvents& events) {
-      events.OnHeartbeat(from, start, digests);
+    Tell(node, [from = self_, start, heartbeat](PeerEvents& events) {
+      events.OnHeartbeat(from, start, heartbeat);
     });
   }
   void SendRaft(NodeId node, std::vector<GroupMessage> messages) override {
@@ -109,24 +115,29 @@ class TestCluster::Control final : public PeerControl {
  private:
   template <class Deliver>
   void Tell(NodeId node, Deliver deliver) {
-    cluster_.Send(node, [this, node, deliver = std::move(deliver)]() mutable {
-      deliver(cluster_.core(node).events());
+    // This plane may be gone by then.
+    cluster_.Send(node, [&cluster = cluster_, node, deliver = std::move(deliver)]() mutable {
+      deliver(cluster.core(node).events());
     });
   }
-  // Calls `call` on the peer with a reply that comes back here; kUnavailable when it is not there.
+  // Calls `call` on the peer with a reply that comes back here; kUnavailable when it is not there,
+  // or ends before it has answered.
   template <class Result, class Call, class Done>
   void Ask(NodeId node, Call call, Done done) {
-    if (!cluster_.running(node)) {
-      cluster_.Send(self_, [done = std::move(done)]() mutable {
-        std::move(done)(Result(absl::UnavailableError("not there")));
-      });
-      return;
-    }
-    cluster_.Send(node, [this, node, call, done = std::move(done)]() mutable {
-      call(cluster_.core(node).events(), [this, done = std::move(done)](Result result) mutable {
-        cluster_.Send(self_, [done = std::move(done), result = std::move(result)]() mutable {
-          std::move(done)(std::move(result));
-        });
+    auto waiting = std::make_shared<std::optional<Done>>(std::move(done));
+    auto finish = [waiting](Result result) {
+      if (!waiting->has_value()) return;
+      Done waited = *std::exchange(*waiting, std::nullopt);
+      std::move(waited)(std::move(result));
+    };
+    auto lost = [finish] { finish(Result(absl::UnavailableError("not there"))); };
+    if (!cluster_.running(node)) return cluster_.Send(self_, lost);
+    cluster_.at(self_).executor.PostAt(cluster_.clock().Mono() + kAnswerTime, lost);
+    // Either may be gone by then.
+    cluster_.Send(node, [&cluster = cluster_, self = self_, node, call, finish] {
+      call(cluster.core(node).events(), [&cluster, self, finish](Result result) {
+        cluster.Send(self,
+                     [finish, result = std::move(result)]() mutable { finish(std::move(result)); });
       });
     });
   }
@@ -142,8 +153,9 @@ class TestCluster::Streams final : public PeerStreams {
   void RemovePeer(NodeId) override {}
   bool Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) override {
     if (!cluster_.running(to)) return false;
-    cluster_.Send(to, [this, to, shard, messages = std::move(messages)]() mutable {
-      cluster_.core(to).events().OnStreamMessages(self_, shard, std::move(messages));
+    cluster_.Send(to, [&cluster = cluster_, from = self_, to, shard,
+                       messages = std::move(messages)]() mutable {
+      cluster.core(to).events().OnStreamMessages(from, shard, std::move(messages));
     });
     return true;
   }
@@ -200,6 +212,7 @@ void TestCluster::Start(NodeId id) {
     if (other->id == id) config.control_address = address;
   }
   config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
+  config.voter_dead_max = Millis(5000);
   if (adjust) adjust(config);
   auto folder = DataFolder::Open(node.files, "/data", id, node.random);
   ASSERT_TRUE(folder.ok()) << folder.status();
@@ -324,6 +337,25 @@ bool TestCluster::Move(const std::string& topic, const std::vector<NodeId>& node
       [&taken](const std::vector<absl::Status>& results) { taken = results.front().ok(); });
   return RunUntil([&] { return taken && ReplicasOf(topic) == nodes; }) &&
          RunUntil([&] { return LeaderOf(topic) != kNoNode; });
+}
+
+absl::Status TestCluster::Unregister(NodeId asked, NodeId node) {
+  std::optional<absl::Status> result;
+  core(asked).UnregisterBroker(node, clock_.Mono() + Millis(10000), 0,
+                               [&result](absl::Status status) { result = std::move(status); });
+  RunUntil([&] { return result.has_value(); });
+  return result.value_or(absl::UnknownError("no answer"));
+}
+
+raft::Configuration TestCluster::MetadataMembers() {
+  for (const auto& node : nodes_) {
+    const Replica* replica = node->core == nullptr ? nullptr : node->core->metadata_replica();
+    if (replica == nullptr || !replica->confirmed()) continue;
+    const raft::Core& core = replica->core();
+    if (core.configuration_index() > core.commit_index() || core.configuration().joint()) break;
+    return core.configuration();
+  }
+  return {};
 }
 
 std::shared_ptr<Partition> TestCluster::PartitionOn(NodeId node, const std::string& topic) {

@@ -46,6 +46,11 @@ class TestCluster {
   // Asks for the partition to be on `nodes`, and steps until it is and somebody leads it.
   bool Move(const std::string& topic, const std::vector<NodeId>& nodes);
   std::vector<NodeId> ReplicasOf(const std::string& topic);
+  // Has the broker unregistered, and steps until that is answered. Ask a node that runs.
+  absl::Status Unregister(NodeId asked, NodeId node);
+  // The members of group 0 as its leader has them, when they are committed and in no joint step;
+  // else empty.
+  raft::Configuration MetadataMembers();
   // The node whose own replica leads and has committed in its term; kNoNode while none does.
   NodeId LeaderOf(const std::string& topic);
   // Offers one record to the leader; `acked` is set once it is acknowledged. False: no leader.

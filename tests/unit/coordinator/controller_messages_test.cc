@@ -44,6 +44,11 @@ TEST(ControllerMessagesTest, RegisterBrokerArrivesAsItWasSent) {
   EXPECT_EQ(received.broker, sent.broker);
 }
 
+TEST(ControllerMessagesTest, UnregisterBrokerArrivesAsItWasSent) {
+  EXPECT_EQ(ThroughTheWire(UnregisterBrokerRequest{.node = NodeId(7)}).node, NodeId(7));
+  EXPECT_EQ(ThroughTheWire(UnregisterBrokerReply{.index = LogIndex(5)}).index, LogIndex(5));
+}
+
 TEST(ControllerMessagesTest, EachTopicHasItsOwnResult) {
   SeededRandom random(1);
   const CreatedTopic created{.name = "a",

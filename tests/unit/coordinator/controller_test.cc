@@ -70,7 +70,7 @@ TEST_F(ControllerTest, AWipedBrokerComesBackAsAnother) {
 
 TEST_F(ControllerTest, AnIdIsFreeAgainAfterItsBrokerWasUnregistered) {
   StartCluster(2);
-  Apply(PlanUnregisterBroker(*image_, NodeId(2)));
+  Apply(PlanUnregisterBroker(*image_, live_, NodeId(2)));
   BrokerImage fresh = BrokerOf(2);
   fresh.incarnation = Incarnation(77);
   Register(fresh);
@@ -85,9 +85,33 @@ TEST_F(ControllerTest, ABrokerThatDoesNotUnderstandTheMetadataIsRefused) {
   EXPECT_THAT(PlanRegister(newer).status(), HasErrc(Errc::kUnsupportedVersion));
 }
 
+TEST_F(ControllerTest, ARunningBrokerWithReplicasIsNotUnregistered) {
+  StartCluster(3);
+  Create({.name = "t", .num_partitions = 4, .replication_factor = 3});
+  const absl::Status status = PlanUnregisterBroker(*image_, live_, NodeId(2)).status();
+  EXPECT_THAT(status, HasErrc(Errc::kInvalidRequest));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("broker 2 is running and has replicas of 4 partitions: drain it first"));
+}
+
+TEST_F(ControllerTest, WhatADeadBrokerHadStaysAssignedWhenItIsUnregistered) {
+  StartCluster(3);
+  Create({.name = "t", .replication_factor = 3});
+  live_.erase(NodeId(2));
+  EXPECT_TRUE(Apply(PlanUnregisterBroker(*image_, live_, NodeId(2))).outcome.ok());
+  EXPECT_EQ(image_->FindTopic("t")->partitions[0].replicas.size(), 3u);
+}
+
+TEST_F(ControllerTest, TheLastBrokerIsNotUnregistered) {
+  StartCluster(1);
+  live_.clear();
+  EXPECT_THAT(PlanUnregisterBroker(*image_, live_, NodeId(1)).status(),
+              HasErrc(Errc::kInvalidRequest));
+}
+
 TEST_F(ControllerTest, OnlyRegisteredBrokersCanBeUnregistered) {
   StartCluster(1);
-  EXPECT_THAT(PlanUnregisterBroker(*image_, NodeId(9)).status(),
+  EXPECT_THAT(PlanUnregisterBroker(*image_, live_, NodeId(9)).status(),
               HasErrc(Errc::kBrokerIdNotRegistered));
 }
 

@@ -86,7 +86,7 @@ TEST_F(MetadataImageTest, ThreeBrokersVoteAndFiveFromFiveOn) {
   EXPECT_THAT(voters(), ElementsAre(1)) << "two are no better than one";
   for (int32_t node = 3; node <= 4; ++node) Register(BrokerOf(node));
   EXPECT_THAT(voters(), ElementsAre(1, 2, 3));
-  Apply(PlanUnregisterBroker(*image_, NodeId(2)));
+  Apply(PlanUnregisterBroker(*image_, live_, NodeId(2)));
   EXPECT_THAT(voters(), ElementsAre(1, 3, 4));
   for (int32_t node : {2, 5, 6}) Register(BrokerOf(node));
   EXPECT_THAT(voters(), ElementsAre(1, 3, 4, 2, 5));
@@ -94,7 +94,7 @@ TEST_F(MetadataImageTest, ThreeBrokersVoteAndFiveFromFiveOn) {
 
 TEST_F(MetadataImageTest, AnUnregisteredBrokerIsGone) {
   StartCluster(2);
-  EXPECT_TRUE(Apply(PlanUnregisterBroker(*image_, NodeId(2))).brokers_changed);
+  EXPECT_TRUE(Apply(PlanUnregisterBroker(*image_, live_, NodeId(2))).brokers_changed);
   EXPECT_EQ(image_->FindBroker(NodeId(2)), nullptr);
 }
 
@@ -150,9 +150,9 @@ TEST_F(MetadataImageTest, ACommandPlannedOnAnOldImageCannotReuseAGroup) {
 }
 
 TEST_F(MetadataImageTest, ATopicOnABrokerThatIsGoneIsRefused) {
-  StartCluster(1);
-  const auto planned = Plan({.name = "t"});
-  Apply(PlanUnregisterBroker(*image_, NodeId(1)));
+  StartCluster(2);
+  const auto planned = Plan({.name = "t", .assignments = {{0, {NodeId(1)}}}});
+  Apply(PlanUnregisterBroker(*image_, live_, NodeId(1)));
   EXPECT_THAT(Apply(planned->command).outcome, HasErrc(Errc::kBrokerIdNotRegistered));
 }
 

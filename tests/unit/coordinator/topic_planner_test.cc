@@ -46,7 +46,7 @@ TEST_F(TopicPlannerTest, AnUnsetReplicationFactorWaitsForTheVotersOfANewCluster)
   Register(BrokerOf(2));
   Register(BrokerOf(3));
   EXPECT_EQ(Plan({.name = "t"})->topic.replication_factor, 3);
-  Apply(PlanUnregisterBroker(*image_, NodeId(3)));
+  Apply(PlanUnregisterBroker(*image_, live_, NodeId(3)));
   EXPECT_EQ(Plan({.name = "t"})->topic.replication_factor, 2);
 }
 

@@ -1,4 +1,5 @@
-// ApiVersions, Metadata, DescribeCluster, FindCoordinator, CreateTopics, DeleteTopics.
+// ApiVersions, Metadata, DescribeCluster, FindCoordinator, CreateTopics, DeleteTopics,
+// UnregisterBroker.
 #include <gmock/gmock.h>
 
 #include "broker/gateway/handlers/cluster_view.h"
@@ -8,6 +9,7 @@
 #include "proto/kafka/describe_cluster.h"
 #include "proto/kafka/find_coordinator.h"
 #include "proto/kafka/metadata.h"
+#include "proto/kafka/unregister_broker.h"
 #include "tests/unit/gateway/handler_fixture.h"
 
 namespace garam {
@@ -64,7 +66,7 @@ TEST_F(ClusterHandlersTest, ShowsWhatIsHandledAndNothingElse) {
     EXPECT_THAT(shown, ElementsAre(Row{0, 0, 13}, Row{1, 4, 18}, Row{2, 1, 11}, Row{3, 0, 13},
                                    Row{10, 0, 6}, Row{18, 0, 4}, Row{19, 2, 7}, Row{20, 1, 6},
                                    Row{21, 0, 2}, Row{23, 2, 4}, Row{35, 1, 5}, Row{43, 0, 2},
-                                   Row{45, 0, 1}, Row{46, 0, 0}, Row{60, 0, 2}));
+                                   Row{45, 0, 1}, Row{46, 0, 0}, Row{60, 0, 2}, Row{64, 0, 0}));
   }
 }
 
@@ -72,7 +74,7 @@ TEST_F(ClusterHandlersTest, AnswersAnUnknownApiVersionsInTheOldestForm) {
   SendBytes(std::string("\0\x12\0\x63\0\0\0\x4d\0\0\0rubbish", 18));
   const auto response = Answer<kafka::ApiVersionsResponse>(0);
   EXPECT_EQ(response.error_code, ErrorCode::kUnsupportedVersion);
-  EXPECT_THAT(response.api_keys, SizeIs(15));
+  EXPECT_THAT(response.api_keys, SizeIs(16));
 }
 
 TEST_F(ClusterHandlersTest, ChecksTheNameOfTheClientSoftware) {
@@ -348,6 +350,27 @@ TEST_F(ClusterHandlersTest, DeletesByNameAndById) {
   EXPECT_EQ(response.responses[1].error_code, ErrorCode::kUnknownTopicId);
   EXPECT_EQ(response.responses[2].error_code, ErrorCode::kInvalidRequest) << "named twice";
   EXPECT_THAT(broker_.deleted, ElementsAre(topic_->id, topic_->id));
+}
+
+// ---- UnregisterBroker ------------------------------------------------------------------------
+
+TEST_F(ClusterHandlersTest, UnregistersABrokerThroughTheController) {
+  kafka::UnregisterBrokerRequest message;
+  message.broker_id = 2;
+  const auto response = Ask<kafka::UnregisterBrokerResponse>(message, 0);
+  EXPECT_EQ(response.error_code, ErrorCode::kNone);
+  EXPECT_EQ(response.error_message, std::nullopt);
+  EXPECT_THAT(broker_.unregistered, ElementsAre(NodeId(2)));
+}
+
+TEST_F(ClusterHandlersTest, AReasonComesWithABrokerThatIsNotUnregistered) {
+  broker_.unregister_error =
+      MakeError(Errc::kBrokerIdNotRegistered, "Broker ID 9 is not currently registered");
+  kafka::UnregisterBrokerRequest message;
+  message.broker_id = 9;
+  const auto response = Ask<kafka::UnregisterBrokerResponse>(message, 0);
+  EXPECT_EQ(response.error_code, ErrorCode::kBrokerIdNotRegistered);
+  EXPECT_EQ(response.error_message, "Broker ID 9 is not currently registered");
 }
 
 TEST_F(ClusterHandlersTest, DeletionThatIsDisabledSaysSo) {

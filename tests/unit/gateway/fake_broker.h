@@ -267,6 +267,12 @@ class FakeBroker final : public Broker {
     std::move(done)(std::vector<absl::Status>(moves.size(), move_error));
   }
 
+  void UnregisterBroker(NodeId node, MonoTime, size_t,
+                        absl::AnyInvocable<void(absl::Status) &&> done) override {
+    unregistered.push_back(node);
+    std::move(done)(unregister_error);
+  }
+
   std::shared_ptr<FakePartition> AddPartition(std::string topic, int32_t index, size_t shard = 0) {
     TopicId id;
     id.bytes[0] = static_cast<uint8_t>(topic[0]);
@@ -287,6 +293,8 @@ class FakeBroker final : public Broker {
   std::function<void()> on_create;
   absl::Status delete_error;
   absl::Status move_error;
+  absl::Status unregister_error;
+  std::vector<NodeId> unregistered;
   std::vector<MoveSpec> moved;
   std::vector<TopicSpec> created;
   std::vector<TopicId> deleted;

@@ -35,6 +35,14 @@ class LivenessTest : public ::testing::Test {
     }
     now_ = until;
   }
+  // The peer's heartbeats come in beside ours, and say that it misses ours from now on.
+  void BeatUnheard(uint32_t beats) {
+    for (uint32_t i = 0; i < beats; ++i) {
+      Pass(Millis(100));
+      liveness_.Beat(kPeer);
+      liveness_.HeartbeatReceived(kPeer, kFirst, ++missed_, now_);
+    }
+  }
   std::vector<Kind> Events() {
     std::vector<Kind> kinds;
     for (const LivenessEvent& event : liveness_.TakeEvents()) kinds.push_back(event.kind);
@@ -42,6 +50,7 @@ class LivenessTest : public ::testing::Test {
   }
 
   MonoTime now_{};
+  uint32_t missed_ = 0;
   Liveness liveness_{Timing{}};
 };
 
@@ -65,7 +74,7 @@ TEST_F(LivenessTest, HeartbeatsKeepAPeerUp) {
   MakeUp();
   for (int i = 0; i < 50; ++i) {
     Pass(Millis(100));
-    liveness_.HeartbeatReceived(kPeer, kFirst, now_);
+    liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);
   }
   EXPECT_THAT(Events(), IsEmpty());
 }
@@ -124,7 +133,7 @@ TEST_F(LivenessTest, AStreamThatOpensWhileTheHandshakeFailsKeepsThePeer) {
 
 TEST_F(LivenessTest, ANewStartIdIsARestartEvenOfAPeerThatNeverSeemedDown) {
   MakeUp();
-  liveness_.HeartbeatReceived(kPeer, kSecond, now_);
+  liveness_.HeartbeatReceived(kPeer, kSecond, 0, now_);
   EXPECT_THAT(liveness_.TakeEvents(), ElementsAre(LivenessEvent{kPeer, Kind::kRestarted, kSecond}));
 }
 
@@ -139,9 +148,9 @@ TEST_F(LivenessTest, ADownPeerThatComesBackAnewIsRestartedAndThenUp) {
 
 TEST_F(LivenessTest, TheLastWordsOfADeadProcessAreNoRestart) {
   MakeUp();
-  liveness_.HeartbeatReceived(kPeer, kSecond, now_);
+  liveness_.HeartbeatReceived(kPeer, kSecond, 0, now_);
   Events();
-  liveness_.HeartbeatReceived(kPeer, kFirst, now_);
+  liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);
   EXPECT_THAT(Events(), IsEmpty());
   EXPECT_EQ(liveness_.StartIdOf(kPeer), kSecond);
 }
@@ -161,7 +170,7 @@ TEST_F(LivenessTest, Pitfall30OurOwnPauseIsNotThePeersSilence) {
   now_ += Millis(5000);
   liveness_.Tick(now_);
   EXPECT_THAT(Events(), IsEmpty());
-  liveness_.HeartbeatReceived(kPeer, kFirst, now_);
+  liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);
   Pass(Millis(399));
   EXPECT_THAT(Events(), IsEmpty());
 }
@@ -183,6 +192,78 @@ TEST_F(LivenessTest, Pitfall30AHandshakeThatRanOverOurOwnPauseIsGivenItsTime) {
   EXPECT_THAT(Events(), IsEmpty());
   liveness_.HandshakeDone(kPeer, kFirst, now_);
   EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(LivenessTest, OurHeartbeatsSayHowManyWereSentSinceThePeerWasHeard) {
+  MakeUp();
+  EXPECT_EQ(liveness_.Beat(kPeer), 0U);
+  EXPECT_EQ(liveness_.Beat(kPeer), 1U);
+  liveness_.HandshakeDone(kPeer, kFirst, now_);  // Its stream to us may be stuck all the same.
+  EXPECT_EQ(liveness_.Beat(kPeer), 2U);
+  liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);
+  EXPECT_EQ(liveness_.Beat(kPeer), 0U);
+}
+
+TEST_F(LivenessTest, APeerThatIsHeardAndDoesNotHearUsForASecondIsDialledAnew) {
+  MakeUp();
+  BeatUnheard(9);
+  EXPECT_THAT(liveness_.TakeRedials(), IsEmpty());
+  BeatUnheard(2);
+  EXPECT_THAT(liveness_.TakeRedials(), ElementsAre(kPeer));
+  EXPECT_THAT(Events(), IsEmpty());
+}
+
+TEST_F(LivenessTest, DiallingAnewThatDoesNotHelpIsTriedLessAndLessOften) {
+  MakeUp();
+  std::vector<uint32_t> at;
+  for (uint32_t beat = 1; beat <= 400; ++beat) {
+    BeatUnheard(1);
+    if (!liveness_.TakeRedials().empty()) at.push_back(beat);
+  }
+  EXPECT_THAT(at, ElementsAre(11, 31, 71, 151, 231, 311, 391));
+  liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);  // It hears us again.
+  missed_ = 0;
+  BeatUnheard(11);
+  EXPECT_THAT(liveness_.TakeRedials(), ElementsAre(kPeer));
+}
+
+TEST_F(LivenessTest, Pitfall30APeerThatMissedUsDuringOurOwnPauseIsLeftAlone) {
+  MakeUp();
+  now_ += Millis(5000);
+  liveness_.Tick(now_);
+  for (uint32_t missed = 1; missed <= 50; ++missed) {  // All of them unread until now.
+    liveness_.HeartbeatReceived(kPeer, kFirst, missed, now_);
+  }
+  liveness_.Beat(kPeer);
+  EXPECT_THAT(liveness_.TakeRedials(), IsEmpty());
+}
+
+TEST_F(LivenessTest, APeerThatWasStoppedHasMissedNothing) {
+  MakeUp();
+  for (int i = 0; i < 50; ++i) liveness_.Beat(kPeer);
+  liveness_.HeartbeatReceived(kPeer, kFirst, 1, now_);
+  liveness_.Beat(kPeer);
+  EXPECT_THAT(liveness_.TakeRedials(), IsEmpty());
+}
+
+TEST_F(LivenessTest, ASilentPeerIsNotDialledAnew) {
+  MakeUp();
+  BeatUnheard(8);
+  for (int i = 0; i < 50; ++i) {
+    Pass(Millis(100));
+    liveness_.Beat(kPeer);
+  }
+  EXPECT_THAT(liveness_.TakeRedials(), IsEmpty());
+  EXPECT_THAT(Events(), ElementsAre(Kind::kSuspect));
+}
+
+TEST_F(LivenessTest, TheLastWordsOfADeadProcessAreNoComplaint) {
+  MakeUp();
+  liveness_.HeartbeatReceived(kPeer, kSecond, 0, now_);
+  for (int i = 0; i < 20; ++i) liveness_.Beat(kPeer);
+  liveness_.HeartbeatReceived(kPeer, kFirst, 20, now_);
+  liveness_.Beat(kPeer);
+  EXPECT_THAT(liveness_.TakeRedials(), IsEmpty());
 }
 
 }  // namespace

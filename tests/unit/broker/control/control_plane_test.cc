@@ -4,11 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <future>
+#include <mutex>
 #include <optional>
+#include <thread>
+#include <vector>
 
 #include "broker/asio/asio_executor.h"
 #include "tests/unit/broker/fake_peer_events.h"
@@ -88,10 +92,90 @@ class SilentSocket {
   ~SilentSocket() { close(fd_); }
   void Listen() { EXPECT_EQ(listen(fd_, 16), 0); }
   PeerAddress address(int node) const { return {NodeId(node), "127.0.0.1", port_, 0}; }
+  int fd() const { return fd_; }
 
  private:
   int fd_;
   uint16_t port_ = 0;
+};
+
+// Stands between clients and a server of this machine and passes on what they say, on a thread of
+// its own.
+class Relay {
+ public:
+  explicit Relay(uint16_t port) : port_(port) {
+    listener_.Listen();
+    EXPECT_EQ(pipe(wake_), 0);
+    thread_ = std::thread([this] { Run(); });
+  }
+  ~Relay() {
+    EXPECT_EQ(write(wake_[1], "", 1), 1);
+    thread_.join();
+    for (const Link& link : links_) {
+      close(link.client);
+      close(link.server);
+    }
+    close(wake_[0]);
+    close(wake_[1]);
+  }
+  PeerAddress address(int node) const { return listener_.address(node); }
+  // What clients say over the connections that there are vanishes from now on; the other way goes
+  // on.
+  void Swallow() {
+    std::lock_guard lock(mutex_);
+    for (Link& link : links_) link.swallows = true;
+  }
+
+ private:
+  struct Link {
+    int client;
+    int server;
+    bool swallows = false;
+    bool ended = false;
+  };
+
+  void Run() {
+    while (true) {
+      std::vector<pollfd> ready = {{wake_[0], POLLIN, 0}, {listener_.fd(), POLLIN, 0}};
+      for (const Link& link : links_) {
+        ready.push_back({link.ended ? -1 : link.client, POLLIN, 0});
+        ready.push_back({link.ended ? -1 : link.server, POLLIN, 0});
+      }
+      if (poll(ready.data(), ready.size(), -1) < 0 || ready[0].revents != 0) return;
+      std::lock_guard lock(mutex_);
+      for (size_t i = 0; i < links_.size(); ++i) {
+        Link& link = links_[i];
+        if (ready[2 + 2 * i].revents != 0) Pass(link, link.client, link.server, link.swallows);
+        if (ready[3 + 2 * i].revents != 0) Pass(link, link.server, link.client, false);
+      }
+      if (ready[1].revents != 0) Accept();
+    }
+  }
+  void Accept() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port_);
+    const Link link{accept(listener_.fd(), nullptr, nullptr), socket(AF_INET, SOCK_STREAM, 0)};
+    EXPECT_EQ(connect(link.server, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    links_.push_back(link);
+  }
+  static void Pass(Link& link, int from, int to, bool swallowed) {
+    char bytes[4096];
+    const ssize_t got = recv(from, bytes, sizeof(bytes), 0);
+    if (got > 0 && swallowed) return;
+    if (got > 0 && send(to, bytes, static_cast<size_t>(got), MSG_NOSIGNAL) == got) return;
+    shutdown(link.client, SHUT_RDWR);
+    shutdown(link.server, SHUT_RDWR);
+    link.ended = true;
+  }
+
+  const uint16_t port_;
+  SilentSocket listener_;
+  int wake_[2];
+  std::mutex mutex_;
+  std::vector<Link> links_;  // Changed by the thread only, under mutex_.
+  std::thread thread_;
 };
 
 double MillisSince(MonoTime start) {
@@ -107,12 +191,12 @@ TEST(ControlPlaneTest, StreamsOpenBothWaysAndCarryHeartbeatsAndLeaderStates) {
   ASSERT_TRUE(two.StreamIs(NodeId(1), {true}));
 
   const LeaderState state{GroupId(7), Term(3), NodeId(1), 5, {NodeId(1), NodeId(2)}};
-  one.plane->SendHeartbeat(NodeId(2), {1, 2, 3, 4});
+  one.plane->SendHeartbeat(NodeId(2), {{1, 2, 3, 4}, 5});
   one.plane->PushLeaderStates(NodeId(2), {state});
   EXPECT_TRUE(two.core.WaitUntil(
       [&] { return two.core.heartbeats[NodeId(1)] == 1 && two.core.leader_states.size() == 1; }));
   EXPECT_EQ(two.core.last_start_id, StartId(11));
-  EXPECT_EQ(two.core.last_digests, (HeartbeatDigests{1, 2, 3, 4}));
+  EXPECT_EQ(two.core.last_heartbeat, (Heartbeat{{1, 2, 3, 4}, 5}));
   EXPECT_THAT(two.core.leader_states, ElementsAre(state));
 }
 
@@ -219,6 +303,22 @@ TEST(ControlPlaneTest, AnInboundHelloOfANewProcessReplacesTheStreamToTheOldOne) 
   Node new_two(Identity(2, 23));
   new_two.plane->SetPeer(one.address());
   EXPECT_TRUE(one.StreamIs(NodeId(2), {true, false, true}));
+}
+
+TEST(ControlPlaneTest, AStreamThatIsStuckOneWayIsReplacedByDiallingAnew) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  Relay relay(two.plane->port());
+  one.plane->SetPeer(relay.address(2));
+  ASSERT_TRUE(one.StreamIs(NodeId(2), {true}));
+  relay.Swallow();
+  one.plane->SendHeartbeat(NodeId(2), {{}, 6});  // Never seen again.
+  one.plane->Redial(NodeId(2));
+  ASSERT_TRUE(one.StreamIs(NodeId(2), {true, false, true}));
+  one.plane->SendHeartbeat(NodeId(2), {{}, 7});
+  EXPECT_TRUE(two.core.WaitUntil([&] { return two.core.heartbeats[NodeId(1)] > 0; }));
+  EXPECT_EQ(two.core.Look<int>([&] { return two.core.heartbeats[NodeId(1)]; }), 1);
+  EXPECT_EQ(two.core.last_heartbeat.unheard, 7U);
 }
 
 TEST(ControlPlaneTest, ARemovedPeerIsSilent) {

@@ -45,9 +45,14 @@ class FakeBroker final : public Broker {
                       absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) override {
     std::move(done)(LogFolder{});
   }
-  void MoveReplicas(std::vector<MoveSpec>, MonoTime, size_t,
+  void MoveReplicas(std::vector<MoveSpec> moves, MonoTime, size_t,
                     absl::AnyInvocable<void(std::vector<absl::Status>) &&> done) override {
-    std::move(done)({});
+    moved_.insert(moved_.end(), moves.begin(), moves.end());
+    std::move(done)(std::vector<absl::Status>(moves.size()));
+  }
+  void UnregisterBroker(NodeId, MonoTime, size_t,
+                        absl::AnyInvocable<void(absl::Status) &&> done) override {
+    std::move(done)(absl::OkStatus());
   }
 
   BrokerConfig config_;
@@ -57,6 +62,7 @@ class FakeBroker final : public Broker {
   std::set<NodeId> live_;
   NodeId controller_ = kNoNode;
   std::vector<PartitionState> states_;
+  std::vector<MoveSpec> moved_;
 };
 
 class AdminRoutesTest : public ClusterFixture {
@@ -72,6 +78,9 @@ class AdminRoutesTest : public ClusterFixture {
   }
 
   HttpAnswer Get(const std::string& path) { return HttpClient(server_.port()).Get(path); }
+  HttpAnswer Post(const std::string& path) {
+    return HttpClient(server_.port()).Get(path, boost::beast::http::verb::post);
+  }
 
   // Three brokers, this one being the first, and a topic of three partitions.
   void JoinCluster() {
@@ -114,6 +123,46 @@ TEST_F(AdminRoutesTest, WithoutAControllerABrokerIsNotReady) {
   JoinCluster();
   broker_.controller_ = kNoNode;
   EXPECT_EQ(Get("/ready").status, 503u);
+}
+
+TEST_F(AdminRoutesTest, ADrainMovesWhatTheBrokerHasAndItsProgressShows) {
+  JoinCluster();
+  Register(BrokerOf(4));
+  broker_.image_ = image_;
+  broker_.live_ = live_;
+  EXPECT_EQ(Get("/admin/brokers/2").body,
+            "{\"broker\":2,\"registered\":true,\"alive\":true,\"partitions\":3,"
+            "\"leaving\":0,\"leading\":1}\n");
+  const HttpAnswer answer = Post("/admin/brokers/2/drain");
+  EXPECT_EQ(answer.status, 202u);
+  EXPECT_EQ(answer.body, "3 partitions are to move\n");
+  ASSERT_EQ(broker_.moved_.size(), 3u);
+  for (const MoveSpec& move : broker_.moved_) {
+    EXPECT_THAT(*move.replicas, testing::UnorderedElementsAre(NodeId(1), NodeId(3), NodeId(4)));
+    Apply(PlanMove(*image_, move));
+  }
+  broker_.image_ = image_;
+  EXPECT_THAT(Get("/admin/brokers/2").body, HasSubstr("\"partitions\":3,\"leaving\":3,"));
+}
+
+TEST_F(AdminRoutesTest, ADrainThatCannotBeSaysWhy) {
+  JoinCluster();
+  const HttpAnswer answer = Post("/admin/brokers/2/drain");
+  EXPECT_EQ(answer.status, 409u);
+  EXPECT_THAT(answer.body, HasSubstr("broker 2 cannot be drained: partition t-0 has 3 replicas"));
+  EXPECT_TRUE(broker_.moved_.empty());
+}
+
+TEST_F(AdminRoutesTest, OtherWordsAboutBrokersAreRefused) {
+  JoinCluster();
+  EXPECT_EQ(Post("/admin/brokers/9/drain").status, 404u);
+  EXPECT_EQ(Get("/admin/brokers/9").status, 404u);
+  EXPECT_EQ(Get("/admin/brokers/x").status, 404u);
+  EXPECT_EQ(Get("/admin/brokers/-1").status, 404u);
+  EXPECT_EQ(Get("/admin/brokers/2/drain").status, 405u);
+  EXPECT_EQ(Post("/admin/brokers/2").status, 405u);
+  EXPECT_EQ(Post("/ready").status, 405u);
+  EXPECT_TRUE(broker_.moved_.empty());
 }
 
 TEST_F(AdminRoutesTest, AnUnregisteredBrokerIsNotReady) {
