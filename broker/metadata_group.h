@@ -71,6 +71,8 @@ class MetadataGroup final : public ReplicaEvents {
   void OnCommitted(LogIndex commit) override;
   void OnProgress() override { Reconfigure(); }
   void OnStorageFailed(const absl::Status& reason) override;
+  void OnStorageFree() override {}
+  void OnReplaceable() override;
   void OnNode(NodeId, bool) override {}
 
  private:

@@ -115,7 +115,7 @@ void Core::SendEntries(NodeId node, Progress& peer, std::vector<LogEntry> entrie
     peer.inflight_bytes += bytes;
   }
   Send(node, Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries),
-                    last_index(), configuration().LatestOf(node)});
+                    last_index(), configuration().LatestOf(node), peer.life});
   peer.next = last + 1;
   peer.told_commit = std::max(peer.told_commit, std::min(commit_, last));
   if (peer.state == PeerState::kProbe) {
@@ -138,6 +138,10 @@ void Core::StepAppendReply(NodeId from, const AppendReply& reply, MonoTime now) 
   if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from)) return;
   Progress& peer = found->second;
   peer.last_ack = now;
+  if (reply.life != peer.life) {
+    peer.life = reply.life;
+    return PeerReset(from, now);
+  }
   if (reply.rejected) return HandleReject(from, peer, reply, now);
   // Pitfall 10: a late answer may say less than an earlier one; a match only grows.
   peer.written = std::max(peer.written, std::min(reply.written, last_index()));
@@ -195,6 +199,7 @@ void Core::PeerReset(NodeId node, MonoTime now) {
   if (found == progress_.end()) return;
   Progress fresh;
   fresh.member = found->second.member;
+  fresh.life = found->second.life;
   fresh.session = ++last_session_;
   fresh.next = last_index() + 1;
   fresh.rejected = true;  // It probably has most of it: ask before sending anything.

@@ -56,6 +56,7 @@ struct Append {
   // The member that it is meant for, as the leader's configuration has it: a node that has left and
   // come back, or lost its disk, is another one. 0: whoever is there.
   Incarnation to{0};
+  uint32_t life = 0;  // CoreOptions::life of the follower, as its leader knows it.
 };
 
 struct AppendReply {
@@ -72,6 +73,7 @@ struct AppendReply {
   LogIndex hint_index;
   Term hint_term;
   Incarnation from{0};  // The member that says so.
+  uint32_t life = 0;    // CoreOptions::life of the sender.
 
   friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };

@@ -92,6 +92,7 @@ class FakeFileSystem final : public FileSystem {
     std::vector<NameChange> unsynced;
   };
 
+  absl::Status RenameFolder(const std::string& from, const std::string& to);
   static std::string FolderOf(const std::string& path);
   static void Apply(const UnsyncedWrite& write, std::string& image);
   int Fault(Call call, const std::string& path);

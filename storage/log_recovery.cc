@@ -23,9 +23,8 @@ bool KnownKind(uint8_t kind) {
 
 absl::Status LogRecovery::Damaged(const std::string& path, int64_t position,
                                   const char* what) const {
-  return MakeError(Errc::kStorage,
-                   absl::StrCat(path, " is damaged at byte ", position, ", below what was synced (",
-                                what, "); it is left as it is: copy this replica again"));
+  return MakeError(Errc::kCorruptRecord, absl::StrCat(path, " is damaged at byte ", position,
+                                                      ", below what was synced (", what, ")"));
 }
 
 bool LogRecovery::BelowMark(const SegmentPoint& at) const {

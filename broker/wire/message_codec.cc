@@ -58,6 +58,7 @@ void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.
   io(message.commit);
   io(message.leader_last);
   io(message.to);
+  io(message.life);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
@@ -71,6 +72,7 @@ void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
   io(message.hint_index);
   io(message.hint_term);
   io(message.from);
+  io(message.life);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::TimeoutNow>& message) {

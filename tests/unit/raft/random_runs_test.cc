@@ -26,6 +26,7 @@ class Storm {
     disk_max_us_ = 100 + Draw(2) * Draw(80000);
     crashes_ = Draw(3) > 0;
     cuts_ = Draw(3) > 0;
+    damages_ = Draw(3) == 0;
     stage_ = stage;
     cluster_.message_delay = [this](const Envelope&) {
       // Now and then a message sits in a buffer for long, and outlives its sender.
@@ -45,7 +46,7 @@ class Storm {
 
   void Run() {
     Write();
-    if (crashes_ || cuts_) Misfortune();
+    if (crashes_ || cuts_ || damages_) Misfortune();
     cluster_.RunFor(Millis(3000));
     Heal();
     cluster_.RunFor(Millis(4000));
@@ -111,13 +112,14 @@ class Storm {
     if (healed_) return;
     if (crashes_ && Draw(2) == 0) CrashOne();
     if (cuts_ && Draw(2) == 0) CutOne();
+    if (damages_ && Draw(2) == 0) DamageOne();
     cluster_.At(Millis(Draw(500)), [this] { Misfortune(); });
   }
 
   void CrashOne() {
     const NodeId node = Anyone();
     if (!cluster_.alive(node)) return;
-    const bool power = Draw(2) == 0 && MayLosePower(node);
+    const bool power = Draw(2) == 0 && (stage_ == Stage::kDurable || MinorityIsInDoubtWith(node));
     cluster_.Crash(node, power ? Cluster::Loss::kPower : Cluster::Loss::kProcess);
     if (Draw(2) == 0) {
       cluster_.At(Millis(Draw(100)), [this, node] {
@@ -127,9 +129,14 @@ class Storm {
     cluster_.At(Millis(Draw(800)), [this, node] { Revive(node); });
   }
 
-  // Where written counts, what a minority loses is nothing (D3); with a majority it may be.
-  bool MayLosePower(NodeId losing) {
-    if (stage_ == Stage::kDurable) return true;
+  void DamageOne() {
+    const NodeId node = Anyone();
+    if (cluster_.alive(node) && MinorityIsInDoubtWith(node)) cluster_.LoseLog(node);
+  }
+
+  // Where written counts, or with damaged logs, what a minority loses is nothing (D3); with a
+  // majority it may be.
+  bool MinorityIsInDoubtWith(NodeId losing) {
     size_t in_doubt = 1;
     for (NodeId node : cluster_.ids()) {
       if (node != losing && cluster_.in_doubt(node)) ++in_doubt;
@@ -205,6 +212,7 @@ class Storm {
   uint64_t disk_max_us_ = 0;
   bool crashes_ = false;
   bool cuts_ = false;
+  bool damages_ = false;
   Stage stage_ = Stage::kDurable;
   bool healed_ = false;
   bool writing_ = true;

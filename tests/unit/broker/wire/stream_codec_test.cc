@@ -26,6 +26,7 @@ GroupMessage SomeAppend() {
   append.commit = LogIndex(3);
   append.leader_last = LogIndex(12);
   append.to = Incarnation(13);
+  append.life = 14;
   append.entries.push_back(Entry(8, EntryKind::kNoop, ""));
   append.entries.push_back(Entry(9, EntryKind::kBatch, "a batch"));
   append.entries.push_back(Entry(10, EntryKind::kRoll, "r"));
@@ -62,7 +63,7 @@ std::vector<GroupMessage> OfEveryKind() {
       {GroupId(3), raft::VoteReply{Term(7), true, false, true, Incarnation(8)}},
       {GroupId(4), raft::VoteReply{Term(7), false, true}},
       {GroupId(5), raft::AppendReply{Term(1), 2, true, LogIndex(3), LogIndex(4), LogIndex(5),
-                                     LogIndex(6), LogIndex(7), Term(8), Incarnation(9)}},
+                                     LogIndex(6), LogIndex(7), Term(8), Incarnation(9), 10}},
       {GroupId(6), raft::TimeoutNow{Term(9)}},
   };
 }
@@ -119,6 +120,7 @@ TEST(StreamCodecTest, AnAppendSurvivesTheWay) {
   EXPECT_EQ(after.prev_term, before.prev_term);
   EXPECT_EQ(after.commit, before.commit);
   EXPECT_EQ(after.to, before.to);
+  EXPECT_EQ(after.life, before.life);
   EXPECT_EQ(after.leader_last, before.leader_last);
   ASSERT_EQ(after.entries.size(), before.entries.size());
   for (size_t i = 0; i < after.entries.size(); ++i) {
