@@ -289,6 +289,7 @@ absl::Status Loader::LoadCoarse(const char* topic_key, const char* exact, const 
 }
 
 absl::Status Loader::LoadTimings() {
+  config_.scrub_bytes_per_second = *settings_.Int("garam.scrub.mb.per.second") << 20;
   config_.heartbeat = MillisOf("garam.heartbeat.ms");
   config_.suspect = MillisOf("garam.suspect.ms");
   config_.election = MillisOf("garam.election.ms");

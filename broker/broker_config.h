@@ -94,6 +94,8 @@ struct BrokerConfig {
   // How long a clean stop may take to hand over leaderships.
   Duration shutdown_max = Millis(10000);
 
+  int64_t scrub_bytes_per_second = 4 << 20;  // 0: never.
+
   size_t shards = 1;
   LogLevel log_level = LogLevel::kInfo;
 };

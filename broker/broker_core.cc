@@ -117,9 +117,16 @@ PartitionSet::Options BrokerCore::SetOptions() {
             env_.executors[0]->Post([this, group, wish] { TellMembers(group, wish); });
           },
           [this](GroupId group, const absl::Status& status) {
-            LogError("group {} cannot be opened: {}", group.value(), status.ToString());
-            leaders_.SetFailed(self_, group, true);
+            leaders_.SetFailed(self_, group, !status.ok());
           }};
+}
+
+Scrubber::Options BrokerCore::ScrubberOptions() {
+  return {*env_.executors[0],
+          env_.clock,
+          {.bytes_per_second = config_.scrub_bytes_per_second},
+          [this](size_t shard) -> Executor& { return *env_.executors[shard]; },
+          [this] { return partitions_->All(); }};
 }
 
 FormationDriver::Options BrokerCore::FormationOptions() {
@@ -177,6 +184,10 @@ void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
     formation_->Start(control);
     WatchVoters();
     if (config_.auto_leader_rebalance) Balance();
+    if (config_.scrub_bytes_per_second > 0) {
+      scrubber_ = std::make_unique<Scrubber>(ScrubberOptions());
+      scrubber_->Start();
+    }
   });
 }
 
@@ -482,6 +493,7 @@ void BrokerCore::Stop(Task done) {
   env_.executors[0]->Post([this, done = std::move(done)]() mutable {
     stopping_ = true;
     alive_.reset();
+    if (scrubber_ != nullptr) scrubber_->Stop();
     formation_->Stop();
     nodes_->Stop();
     controller_->Stop();

@@ -27,6 +27,7 @@
 #include "broker/metadata_group.h"
 #include "broker/node_manager.h"
 #include "broker/partition_set.h"
+#include "broker/scrubber.h"
 #include "broker/shard.h"
 #include "broker/snapshot_keeper.h"
 #include "storage/file_system.h"
@@ -100,6 +101,7 @@ class BrokerCore final : public Broker {
  private:
   NodeManager::Options NodeOptions();
   PartitionSet::Options SetOptions();
+  Scrubber::Options ScrubberOptions();
   FormationDriver::Options FormationOptions();
   Formation MakeFormation() const;
   ControllerDefaults Defaults() const;
@@ -154,6 +156,7 @@ class BrokerCore final : public Broker {
   std::unique_ptr<ControllerClient> controller_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<PartitionSet> partitions_;
+  std::unique_ptr<Scrubber> scrubber_;  // Null where nothing is to be scrubbed. Executor 0.
 
   mutable std::mutex mutex_;
   std::string cluster_id_;                   // Guarded by mutex_.

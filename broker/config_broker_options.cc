@@ -105,6 +105,10 @@ constexpr std::array kOptions = {
                  1000},
     ConfigOption{"garam.shutdown.max.ms", kInt, "10000",
                  "How long a clean stop may take to hand over leaderships", 0, 600000},
+    ConfigOption{"garam.scrub.mb.per.second", kInt, "4",
+                 "How fast logs are read to find damage, in MiB a second over all "
+                 "partitions; 0: never",
+                 0, 100000},
     ConfigOption{"garam.log.level", kString, "info", "What is logged", 0, kUnlimited,
                  "debug, info, warn, error"},
     ConfigOption{"authorizer.class.name", kString, "",

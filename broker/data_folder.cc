@@ -52,6 +52,11 @@ absl::Status DataFolder::LoadIdentity(NodeId node, Random& random) {
   }
   if (!absl::IsNotFound(text.status())) return text.status();
   identity_.node = node;
+  fresh_ = true;
+  return TakeNewIncarnation(random);
+}
+
+absl::Status DataFolder::TakeNewIncarnation(Random& random) {
   identity_.incarnation = Incarnation(random.Next() | 1);
   return SaveIdentity();
 }

@@ -27,9 +27,13 @@ class DataFolder {
   // RocksDB's folder.
   std::string kv_path() const { return path_ + "/kv"; }
   const StoredIdentity& identity() const { return identity_; }
+  // Whether the identity was made by Open.
+  bool fresh() const { return fresh_; }
 
   // Stores the proposal of D19, durably. Blocks.
   absl::Status StoreProposal(const FormationProposal& proposal);
+  // This node has forgotten what it promised: it is another one from now on, durably. Blocks.
+  absl::Status TakeNewIncarnation(Random& random);
 
  private:
   DataFolder(storage::FileSystem& files, std::string path)
@@ -43,6 +47,7 @@ class DataFolder {
   const std::string path_;
   std::unique_ptr<storage::FileLock> lock_;
   StoredIdentity identity_;
+  bool fresh_ = false;
 };
 
 }  // namespace garam

@@ -26,13 +26,14 @@ constexpr Duration kOwnPauseMax = Millis(200);
 DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
                              std::shared_ptr<const TopicConfig> config,
                              std::vector<NodeId> replicas, Duration replica_lag_max,
-                             Announce announce, Members members)
+                             Announce announce, Members members, DiskEvents disk_events)
     : shard_(shard),
       identity_(std::move(identity)),
       config_(std::move(config)),
       replicas_(std::move(replicas)),
       announce_(std::move(announce)),
       members_(std::move(members)),
+      disk_events_(std::move(disk_events)),
       replica_(shard, identity_.group, *this),
       tail_(shard.batch_cache()),
       isr_(shard.self(), replica_lag_max, kOwnPauseMax) {}
@@ -352,6 +353,7 @@ void DataPartition::OnStorageFailed(const absl::Status& reason) {
   failed.group = identity_.group;
   failed.term = replica_.core().term();
   announce_(failed);
+  disk_events_.can_append(identity_.group, reason);
 }
 
 void DataPartition::OnInstalled() {
@@ -391,6 +393,10 @@ void DataPartition::DeleteRecords(Offset before, MonoTime deadline,
                       std::move(done)(put->log_start_offset);
                     }});
 }
+
+void DataPartition::OnStorageFree() { disk_events_.can_append(identity_.group, absl::OkStatus()); }
+
+void DataPartition::OnReplaceable() { disk_events_.replaceable(identity_.group); }
 
 void DataPartition::OnNode(NodeId node, bool reachable) {
   isr_.SetReachable(node, reachable, shard_.now());

@@ -39,9 +39,16 @@ class DataPartition final : public Partition,
   // `members` is told, while this broker leads, that the group has the members that a wish wanted.
   using Members = std::function<void(GroupId, LogIndex wish)>;
 
+  // What the replica here tells of its disk: it cannot append, or it can again (ok); its log is
+  // damaged, and it is to be replaced.
+  struct DiskEvents {
+    std::function<void(GroupId, const absl::Status&)> can_append;
+    std::function<void(GroupId)> replaceable;
+  };
+
   DataPartition(Shard& shard, PartitionIdentity identity, std::shared_ptr<const TopicConfig> config,
                 std::vector<NodeId> replicas, Duration replica_lag_max, Announce announce,
-                Members members);
+                Members members, DiskEvents disk_events);
   ~DataPartition() override;
 
   // What the log is to be opened with; before Attach.
@@ -63,6 +70,8 @@ class DataPartition final : public Partition,
   void LetPreferredLead();
   // A node that says that it cannot append here leaves the ISR at once.
   void SetCanAppend(NodeId node, bool can_append);
+  // As storage::Log::Check; kNotLeader once it is stopped.
+  void Check(LogIndex from, size_t bytes_max, storage::Log::CheckDone done);
 
   const TopicId& topic_id() const override { return identity_.topic_id; }
   const std::string& topic() const override { return identity_.topic; }
@@ -93,6 +102,8 @@ class DataPartition final : public Partition,
   void OnCommitted(LogIndex commit) override;
   void OnProgress() override;
   void OnStorageFailed(const absl::Status& reason) override;
+  void OnStorageFree() override;
+  void OnReplaceable() override;
   void OnNode(NodeId node, bool reachable) override;
   void OnInstalled() override;
 
@@ -145,6 +156,7 @@ class DataPartition final : public Partition,
   std::vector<NodeId> replicas_;  // Voters, as the core has them.
   const Announce announce_;
   const Members members_;
+  const DiskEvents disk_events_;
   Replica replica_;
   bool open_ = false;  // Between Attach and Stop.
 

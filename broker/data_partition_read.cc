@@ -9,6 +9,15 @@
 #include "common/status.h"
 
 namespace garam {
+namespace {
+
+// Damage is this replica's trouble: the client asks again, here or whoever leads by then.
+absl::Status ForClient(const absl::Status& status) {
+  if (!storage::IsDamaged(status)) return status;
+  return MakeError(Errc::kStorage, "a record is damaged on this broker's disk; see its log");
+}
+
+}  // namespace
 
 std::optional<DivergingEpoch> DataPartition::Diverges(const ReadSpec& spec) const {
   if (!spec.last_fetched_epoch) return std::nullopt;
@@ -51,7 +60,7 @@ void DataPartition::Read(ReadSpec spec,
                       [result = std::move(result), done = std::move(done), bytes_max,
                        first_whole](absl::StatusOr<std::vector<Bytes>> batches) mutable {
                         if (!batches.ok()) {
-                          std::move(done)(std::move(batches).status());
+                          std::move(done)(ForClient(batches.status()));
                           return;
                         }
                         result.batches = *std::move(batches);
@@ -62,6 +71,14 @@ void DataPartition::Read(ReadSpec spec,
                         }
                         std::move(done)(std::move(result));
                       });
+}
+
+void DataPartition::Check(LogIndex from, size_t bytes_max, storage::Log::CheckDone done) {
+  if (!open_) {
+    std::move(done)(MakeError(Errc::kNotLeader, "the replica here has been given up"));
+    return;
+  }
+  replica_.log().Check(from, bytes_max, std::move(done));
 }
 
 absl::StatusOr<size_t> DataPartition::BytesAvailable(const ReadSpec& spec) const {
@@ -155,7 +172,7 @@ void DataPartition::AnswerTimestamp(absl::StatusOr<std::optional<Bytes>> batch,
                                     std::optional<int64_t> wanted_ms,
                                     absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) {
   if (!batch.ok()) {
-    std::move(done)(std::move(batch).status());
+    std::move(done)(ForClient(batch.status()));
     return;
   }
   FoundOffset found;

@@ -85,6 +85,12 @@ void MetadataGroup::OnCommitted(LogIndex) { ApplyNext(); }
 
 void MetadataGroup::OnStorageFailed(const absl::Status& reason) { options_.on_fatal(reason); }
 
+// It goes on as a follower: what is damaged here has been applied, and is read by nobody who
+// follows.
+void MetadataGroup::OnReplaceable() {
+  LogError("the metadata log is damaged; delete the data folder to have this broker start anew");
+}
+
 void MetadataGroup::ApplyNext() {
   LogIndex commit = replica_.core().commit_index();
   if (applying_ || !open_ || applied_ >= commit) {

@@ -83,6 +83,8 @@ class MetadataGroup final : public ReplicaEvents {
   void OnCommitted(LogIndex commit) override;
   void OnProgress() override { Reconfigure(); }
   void OnStorageFailed(const absl::Status& reason) override;
+  void OnStorageFree() override {}
+  void OnReplaceable() override;
   void OnNode(NodeId, bool) override { Reconfigure(); }
   void KeepSnapshot(std::string snapshot,
                     absl::AnyInvocable<void(const absl::Status&) &&> done) override;

@@ -49,10 +49,15 @@ raft::WantedMembers WantedBy(const PartitionImage& partition) {
   return {static_cast<uint64_t>(partition.wish.value()), VotersOf(partition.target)};
 }
 
-// D18: only who was made with the group starts as a voter; a leader tells the others.
-raft::Configuration FoundersFor(const PartitionImage& partition, const ReplicaImage& here) {
+// D18: only who was made with the group starts as a voter; a leader tells the others. A replica
+// whose log was damaged promises nothing either, but asks, for a leader may sleep.
+raft::Configuration FoundersFor(const PartitionImage& partition, const ReplicaImage& here,
+                                bool damaged) {
   raft::Configuration configuration;
-  if (here.since != LogIndex(0)) return configuration;
+  if (here.since != LogIndex(0)) {
+    if (damaged) configuration.voters = VotersOf(partition.replicas);
+    return configuration;
+  }
   configuration.voters =
       VotersOf(partition.founders.empty() ? partition.replicas : partition.founders);
   return configuration;
@@ -88,6 +93,7 @@ std::string PartitionSet::FolderOf(const storage::LogIdentity& identity) const {
 
 void PartitionSet::Reconcile(const MetadataImage& image) {
   if (stopped_) return;
+  ForgetLeft(image);
   std::set<GroupId> wanted;
   image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
@@ -102,12 +108,24 @@ void PartitionSet::Reconcile(const MetadataImage& image) {
   {
     std::lock_guard lock(mutex_);
     for (auto& [group, entry] : entries_) {
-      if (wanted.contains(group) || std::exchange(entry.leaving, true)) continue;
-      entry.keeps_promises = image.FindGroup(group) != nullptr;
-      if (entry.open) gone.push_back(group);
+      if (wanted.contains(group)) continue;
+      entry.why = image.FindGroup(group) != nullptr ? Leave::kMoved : Leave::kDeleted;
+      if (!std::exchange(entry.leaving, true) && entry.open) gone.push_back(group);
     }
   }
-  for (GroupId group : gone) Delete(group);
+  for (GroupId group : gone) Close(group);
+}
+
+// What an older image took for a replica of this broker, another than a newer one may have here.
+void PartitionSet::ForgetLeft(const MetadataImage& image) {
+  std::lock_guard lock(mutex_);
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const GroupPlace* place = image.FindGroup(entry->first);
+    const ReplicaImage* here =
+        place == nullptr ? nullptr : place->image().Find(options_.self, options_.incarnation);
+    const bool same = here != nullptr && here->since == entry->second.since;
+    entry = entry->second.left && !same ? entries_.erase(entry) : std::next(entry);
+  }
 }
 
 bool PartitionSet::IsAnother(GroupId group, const ReplicaImage& here) const {
@@ -145,31 +163,40 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const R
   Shard& shard = *options_.shards[ShardOf(topic.id, index, options_.shards.size())];
   std::vector<NodeId> replicas;
   for (const ReplicaImage& replica : image.replicas) replicas.push_back(replica.node);
+  Opening opening;
+  opening.identity = {image.group, topic.name, index, topic.id};
+  opening.folder = FolderOf(opening.identity);
+  opening.config = config;
+  opening.image = image;
+  opening.here = here;
   std::shared_ptr<DataPartition> partition;
-  storage::LogIdentity identity{image.group, topic.name, index, topic.id};
   {
     std::lock_guard lock(mutex_);
     auto [found, added] = entries_.try_emplace(image.group);
     if (!added) return;
     partition = std::make_shared<DataPartition>(
         shard, PartitionIdentity{topic.id, topic.name, index, image.group}, config, replicas,
-        options_.replica_lag_max, options_.announce, options_.on_members);
+        options_.replica_lag_max, options_.announce, options_.on_members, DiskEventsOf());
     found->second.partition = partition;
-    found->second.identity = identity;
+    found->second.identity = opening.identity;
     found->second.since = here.since;
     found->second.wanted = WantedBy(image);
     found->second.preferred = image.replicas.front().node;
+    opening.life = lives_[image.group];
     Tell(found->second);
   }
-  shard.pool().Submit([this, &shard, partition, identity, config,
-                       founders = FoundersFor(image, here), here,
-                       preferred = image.replicas.front().node, folder = FolderOf(identity)] {
+  shard.pool().Submit([this, &shard, partition, opening = std::move(opening)] {
     auto found = std::make_shared<absl::StatusOr<Found>>(
-        OpenFiles(shard.log_env(), identity, folder, here.since, *config, partition->observer()));
-    shard.executor().Post([this, partition, here, founders, preferred, config, found] {
-      OnOpened(partition, MemberIdOf(here), founders, preferred, *config, std::move(*found));
-    });
+        OpenFiles(shard.log_env(), opening, partition->observer()));
+    shard.executor().Post(
+        [this, partition, opening, found] { OnOpened(partition, opening, std::move(*found)); });
   });
+}
+
+DataPartition::DiskEvents PartitionSet::DiskEventsOf() {
+  return {options_.on_can_append, [this](GroupId group) {
+            options_.shards[0]->executor().Post([this, group] { Replace(group); });
+          }};
 }
 
 absl::Status PartitionSet::RemoveLog(const storage::LogEnv& env,
@@ -179,69 +206,107 @@ absl::Status PartitionSet::RemoveLog(const storage::LogEnv& env,
   return storage::HardStateStore(env.kv).ClearUnflushed({identity.group});
 }
 
-absl::StatusOr<PartitionSet::Found> PartitionSet::OpenFiles(
-    const storage::LogEnv& env, const storage::LogIdentity& identity, const std::string& folder,
-    LogIndex since, const TopicConfig& config, storage::LogObserver& observer) {
+absl::Status PartitionSet::SetAside(const storage::LogEnv& env, GroupId group,
+                                    const std::string& folder) {
+  // In this order: a log that begins anew without the row would vote as if it had lost nothing.
+  storage::HardStateStore store(env.kv);
+  RETURN_IF_ERROR(store.SaveUnflushed({group}, storage::kDamagedLog));
+  return storage::Log::SetAside(env.fs, env.kv, group, folder);
+}
+
+absl::StatusOr<PartitionSet::Found> PartitionSet::OpenFiles(const storage::LogEnv& env,
+                                                            const Opening& opening,
+                                                            storage::LogObserver& observer) {
   Found found;
+  const GroupId group = opening.identity.group;
+  const storage::LogOptions options = LogOptionsOf(*opening.config);
   storage::HardStateStore store(env.kv);
   // What an earlier replica of this group left here is not this one's.
-  ASSIGN_OR_RETURN(const LogIndex stored_since, store.LoadSince(identity.group));
-  if (stored_since != since) {
-    RETURN_IF_ERROR(RemoveLog(env, identity, folder));
-    RETURN_IF_ERROR(store.SaveSince(identity.group, since));
+  ASSIGN_OR_RETURN(const std::optional<LogIndex> stored_since, store.LoadSince(group));
+  // The image is older than this broker's leave: what it promised as this replica is gone.
+  found.left = stored_since && *stored_since > opening.here.since;
+  if (found.left) return found;
+  if (stored_since != opening.here.since) {
+    // Segments that outlived their rows are what this node once had; whoever joins may have them.
+    if (stored_since) {
+      RETURN_IF_ERROR(store.SaveSince(group, *stored_since + 1));
+      RETURN_IF_ERROR(RemoveLog(env, opening.identity, opening.folder));
+    }
+    RETURN_IF_ERROR(store.SaveSince(group, opening.here.since));
   }
-  ASSIGN_OR_RETURN(found.log,
-                   storage::Log::Open(env, identity, folder, LogOptionsOf(config), observer));
-  ASSIGN_OR_RETURN(std::optional<HardState> stored, store.Load(identity.group));
+  auto log = storage::Log::Open(env, opening.identity, opening.folder, options, observer);
+  // Nobody else has what an only replica had: what is left of it must not be put away.
+  if (storage::IsDamaged(log.status()) && opening.image.replicas.size() > 1) {
+    LogError("group {}: {}; the files are kept in {}, and this replica is copied again",
+             group.value(), std::string(log.status().message()),
+             storage::AsideFolder(opening.folder));
+    RETURN_IF_ERROR(SetAside(env, group, opening.folder));
+    log = storage::Log::Open(env, opening.identity, opening.folder, options, observer);
+  }
+  ASSIGN_OR_RETURN(found.log, std::move(log));
+  ASSIGN_OR_RETURN(std::optional<HardState> stored, store.Load(group));
   if (stored) found.hard_state = *stored;
-  ASSIGN_OR_RETURN(found.unflushed_boot, store.LoadUnflushed(identity.group));
+  ASSIGN_OR_RETURN(found.unflushed_boot, store.LoadUnflushed(group));
   return found;
 }
 
-// On the partition's shard.
-void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, Incarnation member_id,
-                            raft::Configuration founders, NodeId preferred,
-                            const TopicConfig& config, absl::StatusOr<Found> found) {
-  const GroupId group = partition->group();
-  Shard& shard = *options_.shards[partition->shard()];
-  if (!found.ok()) {
-    options_.on_open_failed(group, found.status());
-    return;
-  }
-  bool noted = found->unflushed_boot == shard.boot_id();
-  raft::CoreOptions core_options;
-  core_options.group = group;
-  core_options.self = options_.self;
-  core_options.incarnation = member_id;
-  core_options.preferred = preferred;
-  core_options.stage = StageOf(config);
-  core_options.in_doubt = found->unflushed_boot && !noted;
-  core_options.unclean_election = config.unclean_leader_election;
-  core_options.timing = options_.timing;
-  core_options.append_bytes_max = options_.append_bytes_max;
-  core_options.inflight_bytes_max = options_.inflight_bytes_max;
-  if (core_options.in_doubt) {
+raft::CoreOptions PartitionSet::CoreOptionsOf(const Shard& shard, const Opening& opening,
+                                              const Found& found) const {
+  raft::CoreOptions options;
+  options.group = opening.identity.group;
+  options.self = options_.self;
+  options.incarnation = MemberIdOf(opening.here);
+  options.preferred = opening.image.replicas.front().node;
+  options.stage = StageOf(*opening.config);
+  options.in_doubt = found.unflushed_boot && found.unflushed_boot != shard.boot_id();
+  options.damaged = found.unflushed_boot == storage::kDamagedLog;
+  options.life = opening.life;
+  options.unclean_election = opening.config->unclean_leader_election;
+  options.timing = options_.timing;
+  options.append_bytes_max = options_.append_bytes_max;
+  options.inflight_bytes_max = options_.inflight_bytes_max;
+  if (options.in_doubt && !options.damaged) {
     LogWarn(
         "group {}: the machine lost power while the log's end was only in memory; this replica "
         "votes again when it has what its leader has",
-        group.value());
+        options.group.value());
   }
+  return options;
+}
+
+void PartitionSet::CannotOpen(GroupId group, const absl::Status& status) const {
+  LogError("group {} cannot be opened: {}", group.value(), status.ToString());
+  options_.on_can_append(group, status);
+}
+
+// On the partition's shard.
+void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, const Opening& opening,
+                            absl::StatusOr<Found> found) {
+  const GroupId group = partition->group();
+  Shard& shard = *options_.shards[partition->shard()];
+  if (!found.ok()) return CannotOpen(group, found.status());
+  if (found->left) {
+    std::lock_guard lock(mutex_);
+    entries_.at(group).left = true;
+    return;
+  }
+  const raft::CoreOptions core_options = CoreOptionsOf(shard, opening, *found);
+  const bool noted = found->unflushed_boot && !core_options.in_doubt;
   std::unique_ptr<storage::Log> log = std::move(found->log);
   bool blank = log->last_index() == LogIndex(0) && found->hard_state == HardState();
   absl::StatusOr<raft::InitialState> state =
-      InitialStateOf(*log, found->hard_state, std::move(founders), LogIndex(0));
-  if (!state.ok()) {
-    options_.on_open_failed(group, state.status());
-    return;
-  }
+      InitialStateOf(*log, found->hard_state,
+                     FoundersFor(opening.image, opening.here, core_options.damaged), LogIndex(0));
+  if (!state.ok()) return CannotOpen(group, state.status());
   auto core =
       std::make_unique<raft::Core>(core_options, *std::move(state), shard.random(), shard.now());
   bool alone = core->configuration().voters.size() == 1;
   // Nobody can have led a group that has just been made; a group of one has nobody to wait for.
-  if (preferred == options_.self && ((blank && !core->in_doubt()) || alone)) {
+  if (core_options.preferred == options_.self && ((blank && !core->in_doubt()) || alone)) {
     core->Campaign(shard.now());
   }
   partition->Attach(std::move(core), std::move(log), noted);
+  options_.on_can_append(group, absl::OkStatus());
   bool leaving = false;
   {
     std::lock_guard lock(mutex_);
@@ -250,34 +315,47 @@ void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, Incarnatio
     leaving = entry.leaving;
   }
   if (leaving || stopped_) {
-    options_.shards[0]->executor().Post([this, group] { Delete(group); });
+    options_.shards[0]->executor().Post([this, group] { Close(group); });
   }
 }
 
-void PartitionSet::Delete(GroupId group) {
+void PartitionSet::Replace(GroupId group) {
+  {
+    std::lock_guard lock(mutex_);
+    auto found = entries_.find(group);
+    if (found == entries_.end() || std::exchange(found->second.leaving, true)) return;
+    found->second.why = Leave::kDamaged;
+    ++lives_[group];
+  }
+  options_.on_can_append(group, MakeError(Errc::kStorage, "the log is damaged"));
+  Close(group);
+}
+
+void PartitionSet::Close(GroupId group) {
   std::shared_ptr<DataPartition> partition;
   storage::LogIdentity identity;
-  bool keeps_promises = false;
+  LogIndex since;
+  Leave why;
   {
     std::lock_guard lock(mutex_);
     auto found = entries_.find(group);
     if (found == entries_.end()) return;
     partition = found->second.partition;
     identity = found->second.identity;
-    keeps_promises = found->second.keeps_promises;
+    since = found->second.since;
+    why = found->second.why;
   }
   if (stopped_) return;
   Shard& shard = *options_.shards[partition->shard()];
-  shard.executor().Post([this, &shard, partition, identity, keeps_promises] {
-    absl::Status reason =
-        keeps_promises ? MakeError(Errc::kNotLeader, "the partition has moved to other brokers")
-                       : MakeError(Errc::kUnknownTopic, "the topic was deleted");
-    partition->Stop(reason, [this, &shard, identity, keeps_promises] {
-      shard.pool().Submit([this, &shard, identity, keeps_promises] {
-        RemoveFiles(shard.log_env(), identity, keeps_promises);
-        options_.shards[0]->executor().Post([this, group = identity.group, keeps_promises] {
-          Erase(group, /*deleted=*/!keeps_promises);
-        });
+  shard.executor().Post([this, &shard, partition, identity, since, why] {
+    absl::Status reason = why == Leave::kDeleted
+                              ? MakeError(Errc::kUnknownTopic, "the topic was deleted")
+                              : MakeError(Errc::kNotLeader, "the replica here has been given up");
+    partition->Stop(reason, [this, &shard, identity, since, why] {
+      shard.pool().Submit([this, &shard, identity, since, why] {
+        const absl::Status removed = RemoveFiles(shard.log_env(), identity, since, why);
+        options_.shards[0]->executor().Post(
+            [this, group = identity.group, why, removed] { OnClosed(group, why, removed); });
       });
     });
   });
@@ -285,25 +363,42 @@ void PartitionSet::Delete(GroupId group) {
 
 // A group that goes on may have this node back one day: what it voted must not be forgotten, for a
 // late request of the same term would find it free to vote again.
-void PartitionSet::RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
-                               bool keeps_promises) const {
+absl::Status PartitionSet::RemoveFiles(const storage::LogEnv& env,
+                                       const storage::LogIdentity& identity, LogIndex since,
+                                       Leave why) const {
   const std::string folder = FolderOf(identity);
-  absl::Status removed = RemoveLog(env, identity, folder);
-  if (removed.ok() && !keeps_promises) {
-    removed = storage::HardStateStore(env.kv).Remove(identity.group);
+  storage::HardStateStore store(env.kv);
+  // First: an older image, after a loss of power, must not make a voter of what is left.
+  absl::Status removed =
+      why == Leave::kMoved ? store.SaveSince(identity.group, since + 1) : absl::OkStatus();
+  if (removed.ok()) {
+    removed = why == Leave::kDamaged ? SetAside(env, identity.group, folder)
+                                     : RemoveLog(env, identity, folder);
   }
+  if (removed.ok() && why == Leave::kDeleted) removed = store.Remove(identity.group);
   if (!removed.ok()) {
     LogWarn("the files of partition {}, which is no longer here, stay: {}", folder,
             removed.ToString());
   }
+  return removed;
 }
 
-void PartitionSet::Erase(GroupId group, bool deleted) {
+void PartitionSet::OnClosed(GroupId group, Leave why, const absl::Status& removed) {
   {
     std::lock_guard lock(mutex_);
-    entries_.erase(group);
+    auto found = entries_.find(group);
+    if (found == entries_.end()) return;
+    // A disk that cannot be written takes no other replica either.
+    if (why == Leave::kDamaged && !removed.ok()) return;
+    if (found->second.why != why) {
+      // There is another reason by now, and more to be removed.
+      options_.shards[0]->executor().Post([this, group] { Close(group); });
+      return;
+    }
+    entries_.erase(found);
+    if (why == Leave::kDeleted) lives_.erase(group);
   }
-  if (deleted) {
+  if (why == Leave::kDeleted) {
     options_.on_deleted(group);
   } else {
     options_.on_left();

@@ -42,8 +42,8 @@ class PartitionSet {
     std::function<void()> on_left;
     // This broker leads the group, and its members are what the wish wanted. A shard's thread.
     DataPartition::Members on_members;
-    // A partition could not be opened: its replica here cannot append.
-    std::function<void(GroupId, const absl::Status&)> on_open_failed;
+    // A replica here cannot be opened, or cannot append (any thread); ok: it can again.
+    std::function<void(GroupId, const absl::Status&)> on_can_append;
   };
 
   explicit PartitionSet(Options options) : options_(std::move(options)) {}
@@ -61,6 +61,11 @@ class PartitionSet {
   static size_t ShardOf(const TopicId& topic, int32_t partition, size_t shards);
 
  private:
+  enum class Leave {
+    kDeleted,  // The topic is.
+    kMoved,    // The group goes on, and this node's promises in it with it.
+    kDamaged,  // The same, and another replica takes this one's place here.
+  };
   struct Entry {
     std::shared_ptr<DataPartition> partition;
     storage::LogIdentity identity;
@@ -69,34 +74,51 @@ class PartitionSet {
     NodeId preferred = kNoNode;  // The same.
     bool open = false;
     bool leaving = false;
-    bool keeps_promises = false;  // It leaves, but the group goes on.
+    bool left = false;  // By an older image it is here; nothing is open.
+    Leave why = Leave::kDeleted;
   };
 
   void OpenPartition(const TopicImage& topic, int32_t index, const ReplicaImage& here);
+  void ForgetLeft(const MetadataImage& image);
   // Whether what is open of the group is a replica that has left since.
   bool IsAnother(GroupId group, const ReplicaImage& here) const;
   // Tells a partition that is here where it is to go; false when it is not here.
   bool Redirect(const PartitionImage& image);
   void Tell(const Entry& entry);
+  DataPartition::DiskEvents DiskEventsOf();
   // What the disk has of a partition.
   struct Found {
     std::unique_ptr<storage::Log> log;
     HardState hard_state;
     std::optional<std::string> unflushed_boot;  // D3.
+    bool left = false;                          // This replica has been given up; no log.
   };
-  static absl::StatusOr<Found> OpenFiles(const storage::LogEnv& env,
-                                         const storage::LogIdentity& identity,
-                                         const std::string& folder, LogIndex since,
-                                         const TopicConfig& config, storage::LogObserver& observer);
-  void OnOpened(std::shared_ptr<DataPartition> partition, Incarnation member_id,
-                raft::Configuration founders, NodeId preferred, const TopicConfig& config,
+  // What is to be opened, and as what.
+  struct Opening {
+    storage::LogIdentity identity;
+    std::string folder;
+    std::shared_ptr<const TopicConfig> config;
+    PartitionImage image;
+    ReplicaImage here;
+    uint32_t life = 0;  // How many replicas of the group this process has closed for damage.
+  };
+  static absl::StatusOr<Found> OpenFiles(const storage::LogEnv& env, const Opening& opening,
+                                         storage::LogObserver& observer);
+  // Keeps a damaged log's files aside, having noted durably that its promises may be forgotten.
+  static absl::Status SetAside(const storage::LogEnv& env, GroupId group,
+                               const std::string& folder);
+  void OnOpened(std::shared_ptr<DataPartition> partition, const Opening& opening,
                 absl::StatusOr<Found> found);
+  void CannotOpen(GroupId group, const absl::Status& status) const;
+  raft::CoreOptions CoreOptionsOf(const Shard& shard, const Opening& opening,
+                                  const Found& found) const;
   static absl::Status RemoveLog(const storage::LogEnv& env, const storage::LogIdentity& identity,
                                 const std::string& folder);
-  void RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
-                   bool keeps_promises) const;
-  void Delete(GroupId group);
-  void Erase(GroupId group, bool deleted);
+  absl::Status RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
+                           LogIndex since, Leave why) const;
+  void Replace(GroupId group);
+  void Close(GroupId group);
+  void OnClosed(GroupId group, Leave why, const absl::Status& removed);
 
   std::string FolderOf(const storage::LogIdentity& identity) const;
 
@@ -104,6 +126,7 @@ class PartitionSet {
   std::atomic<bool> stopped_{false};
   mutable std::mutex mutex_;
   absl::btree_map<GroupId, Entry> entries_;  // Guarded by mutex_.
+  std::map<GroupId, uint32_t> lives_;        // See Opening::life. Guarded by mutex_.
 };
 
 // What a replica starts with, given its recovered log. `founders` is the configuration that it was

@@ -1,6 +1,7 @@
 #include "broker/replica.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "broker/log_copy.h"
@@ -15,6 +16,9 @@ namespace {
 
 // What stays in memory for followers that are a little behind; slower ones are served from files.
 constexpr size_t kTailBytesMax = size_t{1} << 20;
+
+// How often a damaged replica looks whether it can be done without.
+constexpr Duration kAskForReplacement = Millis(200);
 
 }  // namespace
 
@@ -214,7 +218,7 @@ void Replica::NoteUnflushed() {
 // The old row stands until this one replaces it: a crash in between means doubt again.
 void Replica::AfterDoubt() {
   was_in_doubt_ = false;
-  LogInfo("group {}: has again what it may have lost when the machine lost power", group_.value());
+  LogInfo("group {}: has again what it may have lost", group_.value());
   if (core_->stage() == raft::Stage::kWritten) {
     NoteUnflushed();
   } else {
@@ -260,6 +264,7 @@ void Replica::ReadEntries(LogIndex from, LogIndex last, size_t bytes_max,
 void Replica::Close(Task closed) {
   closed_ = true;
   shard_.Remove(this);
+  shard_.executor().Cancel(std::exchange(replacement_timer_, kNoTimer));
   alive_.reset();
   copy_->Stop([this, closed = std::move(closed)]() mutable { CloseLog(std::move(closed)); });
 }
@@ -319,6 +324,42 @@ void Replica::OnDiskFree() {
   disk_full_ = false;
   core_->SetStanding(raft::Standing::kFull, shard_.now());
   MarkDirty();
+  events_.OnStorageFree();
+}
+
+void Replica::OnDamaged(const absl::Status& status) {
+  if (closed_ || failed_) return;
+  const bool alone = core_->configuration().VoterNodes().size() <= 1;
+  LogError("group {}: {}; {}", group_.value(),
+           std::string_view(status.message().data(), status.message().size()),
+           alone ? "no other replica has it, and it cannot be read"
+                 : "this replica is copied again from the others");
+  if (!alone) AskForReplacement();
+}
+
+// As long as nobody else leads, what can still be read here may be needed: a leader hands over to
+// somebody who has everything, a follower waits for a leader.
+void Replica::AskForReplacement() {
+  replacement_timer_ = kNoTimer;
+  const NodeId leader = core_->leader();
+  if (leads()) {
+    if (OthersHaveEverything()) HandOver(kNoNode);
+  } else if (leader != kNoNode && core_->StateOf(leader) == raft::NodeState::kUp) {
+    return events_.OnReplaceable();
+  }
+  replacement_timer_ = shard_.executor().PostAt(shard_.now() + kAskForReplacement,
+                                                [this, weak = std::weak_ptr<Replica*>(alive_)] {
+                                                  if (!weak.expired()) AskForReplacement();
+                                                });
+}
+
+// Whether those who have all that is committed, and this replica as it will be, are a quorum.
+bool Replica::OthersHaveEverything() const {
+  std::set<NodeId> having{core_->self()};
+  for (NodeId voter : core_->configuration().VoterNodes()) {
+    if (core_->MatchOf(voter) >= core_->commit_index()) having.insert(voter);
+  }
+  return having.size() > 1 && core_->configuration().Count(having, {}) == raft::VoteResult::kWon;
 }
 
 }  // namespace garam

@@ -43,6 +43,11 @@ class ReplicaEvents {
   // At the end of a turn that touched this replica: matches may have moved.
   virtual void OnProgress() = 0;
   virtual void OnStorageFailed(const absl::Status& reason) = 0;
+  // After OnStorageFailed for a full disk: there is space again.
+  virtual void OnStorageFree() = 0;
+  // The log is damaged, and the leader has what it held: the owner is to close this replica, and
+  // to begin another one in its place. Once.
+  virtual void OnReplaceable() = 0;
   // A node of the cluster became reachable, or no longer is.
   virtual void OnNode(NodeId node, bool reachable) = 0;
   // Beside a copied log came what its entries have made (group 0): keep it on stable storage.
@@ -117,6 +122,7 @@ class Replica final : public storage::LogObserver {
   void OnFailed(const absl::Status& status) override;
   void OnDiskFull(const absl::Status& status) override;
   void OnDiskFree() override;
+  void OnDamaged(const absl::Status& status) override;
 
  private:
   void Carry(raft::Ready ready);
@@ -124,6 +130,8 @@ class Replica final : public storage::LogObserver {
   void TellWritten(uint64_t seq);
   void NoteUnflushed();
   void AfterDoubt();
+  void AskForReplacement();
+  bool OthersHaveEverything() const;
   void ServeRead(const raft::ReadRequest& request);
   void DropPrefix();
   void ReplaceLog(std::unique_ptr<storage::SegmentInstall> install, storage::Log::InstallDone done);
@@ -148,6 +156,7 @@ class Replica final : public storage::LogObserver {
   Note note_ = Note::kNone;
   uint64_t written_held_ = 0;  // The core hears of it once the note is durable.
   bool was_in_doubt_ = false;
+  TimerId replacement_timer_ = kNoTimer;  // Armed while damaged and not replaceable yet.
   // Ends completions that arrive after Close: they hold a weak reference.
   std::shared_ptr<Replica*> alive_ = std::make_shared<Replica*>(this);
 };

@@ -186,6 +186,7 @@ bool Core::QuorumAmong(NodeState worst) const {
 
 void Core::Send(NodeId to, Message message) {
   if (auto* vote = std::get_if<VoteReply>(&message)) vote->from = options_.incarnation;
+  if (auto* reply = std::get_if<AppendReply>(&message)) reply->life = options_.life;
   // Notes 3.5: no message of a term leaves before the term is durable, requests included.
   const bool early = (Mutated(Mutation::kVoteReplyEarly) && std::get_if<VoteReply>(&message)) ||
                      (Mutated(Mutation::kVoteRequestEarly) && std::get_if<VoteRequest>(&message));

@@ -182,6 +182,7 @@ class Core {
   bool EverybodyIn(const std::set<NodeId>& nodes) const;
   bool MayStand() const;
   bool MayVote() const;
+  bool MayHelpOut() const;
   bool LeaderSticks(NodeId candidate) const;
   bool LogIsUpToDate(const VoteRequest& request) const;
   void ArmElection(Duration base, Duration jitter, MonoTime now);

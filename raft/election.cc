@@ -30,6 +30,9 @@ bool Core::MayVote() const {
          !configuration().Find(self()).has_value();
 }
 
+// Whether, in doubt, it has a vote of last resort to give.
+bool Core::MayHelpOut() const { return !options_.damaged || options_.unclean_election; }
+
 bool Core::LeaderSticks(NodeId candidate) const {
   if (is_leader()) return QuorumAmong(NodeState::kUp);
   return leader_ != kNoNode && leader_ != candidate && StateOf(leader_) == NodeState::kUp;
@@ -51,7 +54,7 @@ void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now
   if (!request.transfer && request.term >= term() && LeaderSticks(from)) return refuse();
   if (request.pre) {
     if (request.term <= term() || !MayVote() || !LogIsUpToDate(request)) return refuse();
-    if (in_doubt()) return refuse(/*in_doubt=*/true);
+    if (in_doubt()) return refuse(/*in_doubt=*/MayHelpOut());
     Send(from, VoteReply{request.term, true, true});
     return;
   }
@@ -61,7 +64,7 @@ void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now
   const bool free_to_vote =
       hard_state_.voted_for == kNoNode ||
       (hard_state_.voted_for == from && hard_state_.voted_incarnation == request.incarnation);
-  const bool sure = !in_doubt() || request.last_resort;
+  const bool sure = !in_doubt() || (request.last_resort && MayHelpOut());
   if (role_ != Role::kFollower || leader_ != kNoNode || !free_to_vote || !MayVote() || !sure ||
       !LogIsUpToDate(request)) {
     // Its term is new, but its log is not good enough: our own turn must not be put off for it.
@@ -140,7 +143,8 @@ void Core::StartElection(Round round, MonoTime now) {
   }
   if (pre) {
     role_ = Role::kPreCandidate;
-    (in_doubt() ? doubtful_ : votes_).insert(self());
+    if (!in_doubt()) votes_.insert(self());
+    if (in_doubt() && !options_.damaged) doubtful_.insert(self());
     ArmElection(timing.prevote_retry, timing.prevote_retry_jitter, now);
   } else {
     role_ = Role::kCandidate;
@@ -168,7 +172,8 @@ void Core::StartElection(Round round, MonoTime now) {
 void Core::CountVotes(MonoTime now) {
   const bool own_vote_stands =
       durable_version_ >= candidate_version_ || Mutated(Mutation::kVoteRequestEarly);
-  if (role_ == Role::kCandidate && own_vote_stands) votes_.insert(self());
+  const bool sure = !in_doubt() || last_resort_;
+  if (role_ == Role::kCandidate && own_vote_stands && sure) votes_.insert(self());
   switch (Tally()) {
     case VoteResult::kPending:
       if (LastResortIsOpen()) StartElection(Round::kLastResort, now);

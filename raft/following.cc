@@ -33,7 +33,10 @@ void Core::StepAppend(NodeId from, Append message, MonoTime now) {
     session_ = message.session;
     replied_written_ = replied_durable_ = LogIndex(0);
   }
-  if (in_doubt() && !doubt_until_) doubt_until_ = message.leader_last;
+  // Where its log ended when it learned of this life: an earlier end may lack what was
+  // acknowledged.
+  const bool knows_us = message.life == options_.life;
+  if (in_doubt() && !doubt_until_ && knows_us) doubt_until_ = message.leader_last;
   if (!AgreesAt(message.prev_index, message.prev_term)) return Reject(from, message);
   const LogIndex last = message.prev_index + static_cast<int64_t>(message.entries.size());
   const bool took = TakeEntries(message);

@@ -117,8 +117,9 @@ void Core::SendEntries(NodeId node, Progress& peer, std::vector<LogEntry> entrie
     peer.inflight.push_back({last, bytes});
     peer.inflight_bytes += bytes;
   }
-  Send(node, Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries),
-                    last_index(), configuration().LatestOf(node), first_index(), last_round_});
+  Send(node,
+       Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries), last_index(),
+              configuration().LatestOf(node), first_index(), last_round_, peer.life});
   peer.next = last + 1;
   peer.told_commit = std::max(peer.told_commit, std::min(commit_, last));
   if (peer.state == PeerState::kProbe) {
@@ -142,6 +143,10 @@ void Core::StepAppendReply(NodeId from, const AppendReply& reply, MonoTime now) 
   if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from)) return;
   Progress& peer = found->second;
   peer.last_ack = now;
+  if (reply.life != peer.life) {
+    peer.life = reply.life;
+    return PeerReset(from, now);
+  }
   peer.round = std::max(peer.round, reply.round);
   MaybeConfirmRound();
   if (reply.rejected) return HandleReject(from, peer, reply, now);
@@ -237,6 +242,7 @@ void Core::PeerReset(NodeId node, MonoTime now) {
   if (found == progress_.end()) return;
   Progress fresh;
   fresh.member = found->second.member;
+  fresh.life = found->second.life;
   fresh.session = ++last_session_;
   fresh.next = last_index() + 1;
   fresh.rejected = true;  // It probably has most of it: ask before sending anything.

@@ -61,6 +61,7 @@ struct Append {
   LogIndex leader_first{0};
   // The latest round of questions whether the sender still leads (Raft thesis 6.4).
   uint64_t round = 0;
+  uint32_t life = 0;  // CoreOptions::life of the follower, as its leader knows it.
 };
 
 struct AppendReply {
@@ -78,6 +79,7 @@ struct AppendReply {
   Term hint_term;
   Incarnation from{0};  // The member that says so.
   uint64_t round = 0;   // The Append's.
+  uint32_t life = 0;    // CoreOptions::life of the sender.
 
   friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };

@@ -20,6 +20,7 @@ enum class PeerState {
 struct Progress {
   PeerState state = PeerState::kProbe;
   Incarnation member{0};  // Who on that node it is.
+  uint32_t life = 0;      // Which of its lives the matches below are of.
   uint32_t session = 0;   // No two of a leader's have the same, whoever they are with.
   LogIndex written;       // Match, by the follower's own reports; each only grows within a session.
   LogIndex durable;

@@ -68,6 +68,12 @@ struct CoreOptions {
   // The machine lost power while the log's end was only in memory (D3): appends and answers, but
   // neither votes nor stands until it has again what its leader has.
   bool in_doubt = false;
+  // In doubt because its log was damaged, and may lack nearly all: it is not elected even as a last
+  // resort, and votes for another then only where elections may be unclean.
+  bool damaged = false;
+  // Raised each time that the replica begins anew with less than it had, in the same process: a
+  // leader then counts nothing that it said before. A new process is known by its start id.
+  uint32_t life = 0;
   // When too few voters are sure of their logs, the best log of those that are up is enough, though
   // one that is down may have had more. Otherwise all must be there.
   bool unclean_election = false;

@@ -183,10 +183,37 @@ absl::StatusOr<std::unique_ptr<File>> FakeFileSystem::Open(const std::string& pa
 absl::Status FakeFileSystem::Rename(const std::string& from, const std::string& to) {
   std::lock_guard lock(mutex_);
   auto found = names_.find(from);
+  if (found == names_.end() && folders_seen_.contains(from)) return RenameFolder(from, to);
   if (found == names_.end()) return IoError(ENOENT, from);
   NodePtr node = found->second;
   NoteName(to, node);
   NoteName(from, nullptr);
+  return absl::OkStatus();
+}
+
+// Durable at once, as nothing here depends on it not being so.
+absl::Status FakeFileSystem::RenameFolder(const std::string& from, const std::string& to) {
+  if (folders_seen_.contains(to)) return IoError(ENOTEMPTY, to);
+  const auto moved = [&](const std::string& path) {
+    const bool inside = path == from || absl::StartsWith(path, from + "/");
+    return inside ? to + path.substr(from.size()) : path;
+  };
+  for (auto* names : {&names_, &durable_names_}) {
+    std::map<std::string, NodePtr> after;
+    for (const auto& [path, node] : *names) after[moved(path)] = node;
+    *names = std::move(after);
+  }
+  for (auto* folders : {&folders_seen_, &folders_durable_}) {
+    std::set<std::string> after;
+    for (const std::string& path : *folders) after.insert(moved(path));
+    *folders = std::move(after);
+  }
+  std::map<std::string, Folder> after;
+  for (auto& [path, folder] : folders_) {
+    for (NameChange& change : folder.unsynced) change.path = moved(change.path);
+    after[moved(path)] = std::move(folder);
+  }
+  folders_ = std::move(after);
   return absl::OkStatus();
 }
 

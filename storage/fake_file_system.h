@@ -104,6 +104,7 @@ class FakeFileSystem final : public FileSystem {
     std::vector<NameChange> unsynced;
   };
 
+  absl::Status RenameFolder(const std::string& from, const std::string& to);
   static std::string FolderOf(const std::string& path);
   static void Apply(const UnsyncedWrite& write, Image& image);
   int Fault(Call call, const std::string& path);

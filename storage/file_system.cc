@@ -13,6 +13,10 @@ bool IsDiskFull(const absl::Status& status) {
   return status.code() == absl::StatusCode::kResourceExhausted && ErrcOf(status) == Errc::kStorage;
 }
 
+bool IsDamaged(const absl::Status& status) {
+  return !status.ok() && ErrcOf(status) == Errc::kCorruptRecord;
+}
+
 absl::Status IoError(int error_number, std::string_view what) {
   absl::StatusCode code = absl::StatusCode::kDataLoss;
   if (error_number == ENOSPC || error_number == EDQUOT) code = absl::StatusCode::kResourceExhausted;

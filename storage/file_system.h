@@ -63,6 +63,7 @@ class FileSystem {
   virtual absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, Mode mode) = 0;
 
   // A created, renamed or removed name is on stable storage only after SyncDirectory of its folder.
+  // A folder takes what is in it along; nothing may be at `to` then.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
   // Removes a folder with all that is in it; ok when there is none.
@@ -86,6 +87,9 @@ class FileSystem {
 
 // Whether the only thing wrong is that the disk is full: the caller may try again later.
 bool IsDiskFull(const absl::Status& status);
+
+// Whether the disk did not give back what was written to it: kCorruptRecord.
+bool IsDamaged(const absl::Status& status);
 
 // An Errc::kStorage status for an errno: "<what>: <reason>", with the codes of the contract above.
 absl::Status IoError(int error_number, std::string_view what);

@@ -13,8 +13,19 @@ bool IsWouldBlock(const absl::Status& status) {
 }
 
 absl::StatusOr<size_t> ReadAt(File& file, IoMode mode, int64_t position, char* to, size_t count) {
-  if (mode == IoMode::kWait) return file.Read(position, to, count);
-  ASSIGN_OR_RETURN(std::optional<size_t> n, file.TryRead(position, to, count));
+  std::optional<size_t> n;
+  absl::Status failed;
+  if (mode == IoMode::kWait) {
+    absl::StatusOr<size_t> read = file.Read(position, to, count);
+    if (read.ok()) n = *read;
+    failed = read.status();
+  } else {
+    absl::StatusOr<std::optional<size_t>> read = file.TryRead(position, to, count);
+    if (read.ok()) n = *read;
+    failed = read.status();
+  }
+  // A sector that cannot be read is as bad as one that reads wrong.
+  if (!failed.ok()) return MakeError(Errc::kCorruptRecord, std::string(failed.message()));
   if (!n) return WouldBlock();
   return *n;
 }

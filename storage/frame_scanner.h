@@ -21,7 +21,8 @@ enum class IoMode { kWait, kNoWait };
 absl::Status WouldBlock();
 bool IsWouldBlock(const absl::Status& status);
 
-// Fills `to` from `position` on; fewer bytes only at the end of the file.
+// Fills `to` from `position` on; fewer bytes only at the end of the file. kCorruptRecord when the
+// disk cannot read them.
 absl::StatusOr<size_t> ReadAt(File& file, IoMode mode, int64_t position, char* to, size_t count);
 
 class FrameScanner {

@@ -12,6 +12,8 @@ constexpr char kFormat = 1;
 constexpr char kStatePrefix = 's';
 constexpr char kUnflushedPrefix = 'u';
 constexpr char kSincePrefix = 'r';
+constexpr char kOwnerKey[] = "owner";
+constexpr size_t kOwnerBytes = 1 + 8 + 1;
 constexpr size_t kStateBytes = 1 + 4 + 4 + 8;
 constexpr size_t kRowsMax = 1 << 24;  // More groups than one broker can hold.
 
@@ -107,15 +109,37 @@ absl::Status HardStateStore::SaveSince(GroupId group, LogIndex since) {
   return kv_.Write(batch, /*sync=*/true);
 }
 
-absl::StatusOr<LogIndex> HardStateStore::LoadSince(GroupId group) {
+absl::StatusOr<std::optional<LogIndex>> HardStateStore::LoadSince(GroupId group) {
   ASSIGN_OR_RETURN(std::optional<std::string> value,
                    kv_.Get(KvFamily::kHardState, KeyOf(kSincePrefix, group)));
-  if (!value) return LogIndex(0);
+  if (!value) {
+    ASSIGN_OR_RETURN(const std::optional<RowsOwner> owner, LoadOwner());
+    return owner && owner->rebuilt ? std::nullopt : std::optional(LogIndex(0));
+  }
   if (value->size() != 9 || (*value)[0] != kFormat) {
     return MakeError(Errc::kStorage, absl::StrCat("the replica row of group ", group.value(),
                                                   " has an unknown format"));
   }
   return LogIndex(LoadBigEndian<int64_t>(value->data() + 1));
+}
+
+absl::Status HardStateStore::SaveOwner(const RowsOwner& owner) {
+  std::string value(kOwnerBytes, kFormat);
+  StoreBigEndian<uint64_t>(&value[1], owner.incarnation.value());
+  value.back() = owner.rebuilt ? 1 : 0;
+  KvBatch batch;
+  batch.Put(KvFamily::kHardState, kOwnerKey, std::move(value));
+  return kv_.Write(batch, /*sync=*/true);
+}
+
+absl::StatusOr<std::optional<RowsOwner>> HardStateStore::LoadOwner() {
+  ASSIGN_OR_RETURN(std::optional<std::string> value, kv_.Get(KvFamily::kHardState, kOwnerKey));
+  if (!value) return std::optional<RowsOwner>();
+  if (value->size() != kOwnerBytes || value->front() != kFormat) {
+    return MakeError(Errc::kStorage, "the row of the store's owner has an unknown format");
+  }
+  return std::optional<RowsOwner>(
+      {Incarnation(LoadBigEndian<uint64_t>(value->data() + 1)), value->back() != 0});
 }
 
 absl::Status HardStateStore::Remove(GroupId group) {

@@ -20,6 +20,16 @@
 
 namespace garam::storage {
 
+// In the place of a boot id, and equal to none: the log was damaged and began anew.
+inline constexpr char kDamagedLog[] = "damaged";
+
+// Who wrote the rows of a store.
+struct RowsOwner {
+  Incarnation incarnation;
+  // They begin after earlier ones were lost: what lies in the folders may be older than they.
+  bool rebuilt = false;
+};
+
 class HardStateStore {
  public:
   explicit HardStateStore(KvStore& kv) : kv_(kv) {}
@@ -39,9 +49,14 @@ class HardStateStore {
   absl::StatusOr<std::optional<std::string>> LoadUnflushed(GroupId group);
 
   // Which of the group's replicas that this node had, one after the other, the log belongs to: the
-  // index of the command that brought it in; 0 without a row.
+  // index of the command that brought it in, or one more when it has left. Without a row it is 0,
+  // or not known in a rebuilt store.
   absl::Status SaveSince(GroupId group, LogIndex since);
-  absl::StatusOr<LogIndex> LoadSince(GroupId group);
+  absl::StatusOr<std::optional<LogIndex>> LoadSince(GroupId group);
+
+  // Durable on return. Nothing for a store that is new.
+  absl::Status SaveOwner(const RowsOwner& owner);
+  absl::StatusOr<std::optional<RowsOwner>> LoadOwner();
 
   // Forgets a deleted group; durable on return.
   absl::Status Remove(GroupId group);

@@ -82,6 +82,9 @@ class LogObserver {
   virtual void OnDiskFull(const absl::Status& status) = 0;
   // The gathered writes went through.
   virtual void OnDiskFree() = 0;
+  // A read met bytes that are not what was written; it ended with this `status`, or before them.
+  // Once; the log goes on with what it can read. IsDamaged(status) holds.
+  virtual void OnDamaged(const absl::Status& status) = 0;
 };
 
 // What one Ready asks of the log. `seq` ascends strictly from write to write.
@@ -94,23 +97,34 @@ struct LogWrite {
   std::vector<LogEntry> entries;
 };
 
+// How far a check has come.
+struct LogCheck {
+  LogIndex next;     // The first entry that was not checked.
+  size_t bytes = 0;  // How much was; 0: nothing at `next` or above is durable yet.
+};
+
 class Log {
  public:
   using ReadDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<Bytes>>) &&>;
   using EntriesDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&>;
   using BytesDone = absl::AnyInvocable<void(absl::StatusOr<Bytes>) &&>;
   using InstallDone = absl::AnyInvocable<void(const absl::Status&) &&>;
+  using CheckDone = absl::AnyInvocable<void(absl::StatusOr<LogCheck>) &&>;
   using BatchDone = absl::AnyInvocable<void(absl::StatusOr<std::optional<Bytes>>) &&>;
 
   // Opens the log in folder `dir`, which is made when missing; its parent must exist. Checks what
   // lies above the last known durable end and cuts a torn tail; everything found is durable on
-  // return. kDataLoss, with the files kept as they are, when something at or below the durable end
-  // is damaged, or the folder is another group's. Blocks.
+  // return. IsDamaged, with the files kept as they are, when something at or below the durable end
+  // is damaged; another kDataLoss when the folder is another group's. Blocks.
   static absl::StatusOr<std::unique_ptr<Log>> Open(const LogEnv& env, const LogIdentity& identity,
                                                    std::string dir, const LogOptions& options,
                                                    LogObserver& observer);
-  // Deletes the rows and the folder of a log that is not open; ok when there is none. Blocks.
+  // Deletes the rows and the folder of a log that is not open, and what SetAside has kept; ok when
+  // there is none. Blocks.
   static absl::Status Remove(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir);
+  // Makes room for a new log in `dir`: forgets the rows, and keeps the folder as AsideFolder(dir)
+  // in the place of what was kept before. A folder without segments is not worth keeping. Blocks.
+  static absl::Status SetAside(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir);
 
   virtual ~Log() = default;
 
@@ -172,11 +186,14 @@ class Log {
   // Whole batches as served, from the one that holds `from`, up to `end` (exclusive, at most the
   // written end) and `bytes_max`; the first is always whole, even above bytes_max. Private frames
   // are skipped. Empty when from == end. May stop early at the end of a segment. Errors:
-  // kOffsetOutOfRange outside [start_offset(), written_offset()]; kCorruptRecord when the frames
-  // do not hang together. Calls `done` inside when all is in memory, else later.
+  // kOffsetOutOfRange outside [start_offset(), written_offset()]; IsDamaged when the batch at
+  // `from` is not what was written. Calls `done` inside when all is in memory, else later.
   virtual void Read(Offset from, Offset end, size_t bytes_max, ReadDone done) = 0;
   // Entries [from, last], written ones only, at least one and then up to `bytes_max`. Same manner.
   virtual void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max, EntriesDone done) = 0;
+  // Reads durable entries from `from` on, at least one and then up to `bytes_max`, on the pool, to
+  // find out whether they are what was written: errors as Read's.
+  virtual void Check(LogIndex from, size_t bytes_max, CheckDone done) = 0;
   // The first batch below `end` whose largest timestamp is at or above `timestamp_ms`.
   virtual void FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) = 0;
   // The first batch below `end` with the largest timestamp of all below `end`.
@@ -188,5 +205,8 @@ class Log {
   // the log runs afterwards. No other call is allowed after this one.
   virtual void Close(absl::AnyInvocable<void() &&> done) = 0;
 };
+
+// Where SetAside keeps the files of a damaged log.
+std::string AsideFolder(const std::string& dir);
 
 }  // namespace garam::storage

@@ -98,9 +98,15 @@ bool BeyondEnd(const ReadPlan& plan, const SegmentPoint& at, const Frame& frame)
   return frame.batch && RecordBatchView(frame.at).next_offset() > plan.end;
 }
 
-absl::Status TakeEntry(const SegmentView& view, const BufferedWalk& walk, const Frame& frame,
-                       ReadResult& result) {
+// Every time that bytes come from the file, whoever wants them: they may have rotted since the
+// last.
+absl::Status TakeFrame(const ReadPlan& plan, const SegmentView& view, const BufferedWalk& walk,
+                       const Frame& frame, ReadResult& result) {
   if (!FrameChecksOut(frame)) return Damaged(view, walk.at(), "the checksum is wrong");
+  if (plan.kind == ReadPlan::Kind::kBatches) {
+    result.batches.push_back(walk.Share(frame));
+    return absl::OkStatus();
+  }
   LogEntry entry{walk.at().index, frame.term, static_cast<EntryKind>(frame.kind),
                  walk.Share(frame, frame.batch ? 0 : kPrivateFrameBytes)};
   result.entries.push_back(std::move(entry));
@@ -134,12 +140,8 @@ absl::Status CollectFrames(const ReadPlan& plan, const SegmentView& view, Buffer
       continue;
     }
     if (Wanted(plan, walk.at(), frame)) {
+      RETURN_IF_ERROR(TakeFrame(plan, view, walk, frame, result));
       taken += frame.size;
-      if (plan.kind == ReadPlan::Kind::kEntries) {
-        RETURN_IF_ERROR(TakeEntry(view, walk, frame, result));
-      } else {
-        result.batches.push_back(walk.Share(frame));
-      }
     }
     walk.Skip(frame);
   }
@@ -187,6 +189,7 @@ absl::StatusOr<Bytes> ReadBatchAt(const SegmentView& view, File& file, const Seg
   RETURN_IF_ERROR(walk.Load(frame.size));
   ASSIGN_OR_RETURN(found, walk.Peek(/*whole=*/true, &frame));
   if (found != FrameFound::kFrame) return Damaged(view, at, "the file is too short");
+  if (!FrameChecksOut(frame)) return Damaged(view, at, "the checksum is wrong");
   return walk.Share(frame);
 }
 
@@ -250,7 +253,10 @@ absl::Status LogReader::ReadSegment(const ReadPlan& plan, const SegmentView& vie
   }
   if (plan.kind == ReadPlan::Kind::kBatches || plan.kind == ReadPlan::Kind::kEntries) {
     BufferedWalk walk(view, *file, mode, *view.start);
-    RETURN_IF_ERROR(CollectFrames(plan, view, walk, result));
+    const absl::Status collected = CollectFrames(plan, view, walk, result);
+    // What lies before the damage is whole; who reads on from there is told.
+    const bool some = !result.batches.empty() || !result.entries.empty();
+    if (!collected.ok() && !(some && IsDamaged(collected))) return collected;
     result.stopped = {view.header.base_index, walk.at()};
     return absl::OkStatus();
   }

@@ -20,9 +20,8 @@ constexpr size_t kScanWindowBytes = 1 << 20;
 
 absl::Status LogRecovery::Damaged(const std::string& path, int64_t position,
                                   const char* what) const {
-  return MakeError(Errc::kStorage,
-                   absl::StrCat(path, " is damaged at byte ", position, ", below what was synced (",
-                                what, "); it is left as it is: copy this replica again"));
+  return MakeError(Errc::kCorruptRecord, absl::StrCat(path, " is damaged at byte ", position,
+                                                      ", below what was synced (", what, ")"));
 }
 
 bool LogRecovery::BelowMark(const SegmentPoint& at) const {

@@ -54,7 +54,27 @@ absl::Status Log::Remove(FileSystem& fs, KvStore& kv, GroupId group, const std::
   // call a later log of that folder damaged.
   RETURN_IF_ERROR(LogRows(kv, group).RemoveAll());
   RETURN_IF_ERROR(fs.RemoveTree(dir));
+  RETURN_IF_ERROR(fs.RemoveTree(AsideFolder(dir)));
   return fs.SyncDirectory(ParentOf(dir));
+}
+
+std::string AsideFolder(const std::string& dir) { return dir + ".damaged"; }
+
+absl::Status Log::SetAside(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(dir));
+  const bool has_segments = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return ParseSegmentFileName(name).has_value();
+  });
+  if (has_segments) {
+    // Names first: rows without a folder are damage again, and bring nothing new to keep; a folder
+    // without rows would be cut where it is damaged.
+    RETURN_IF_ERROR(fs.RemoveTree(AsideFolder(dir)));
+    RETURN_IF_ERROR(fs.Rename(dir, AsideFolder(dir)));
+  } else {
+    RETURN_IF_ERROR(fs.RemoveTree(dir));
+  }
+  RETURN_IF_ERROR(fs.SyncDirectory(ParentOf(dir)));
+  return LogRows(kv, group).RemoveAll();
 }
 
 SegmentedLog::SegmentedLog(const LogEnv& env, const LogIdentity& identity, std::string dir,

@@ -56,6 +56,7 @@ class SegmentedLog final : public Log {
   void Flush() override;
   void Read(Offset from, Offset end, size_t bytes_max, ReadDone done) override;
   void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max, EntriesDone done) override;
+  void Check(LogIndex from, size_t bytes_max, CheckDone done) override;
   void FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) override;
   void FindMaxTimestampBatch(Offset end, BatchDone done) override;
   int64_t EstimateBytes(Offset from, Offset end) const override;
@@ -129,8 +130,12 @@ class SegmentedLog final : public Log {
   void AddView(ReadPlan& plan, const Segment& segment) const;
   size_t SegmentOfOffset(Offset offset) const;
   size_t SegmentOfIndex(LogIndex index) const;
+  std::shared_ptr<ReadPlan> PlanEntries(LogIndex from, LogIndex last, size_t bytes_max) const;
   void Run(std::shared_ptr<ReadPlan> plan, ResultDone done);
+  void RunOnPool(std::shared_ptr<ReadPlan> plan, ResultDone done);
   void Finish(absl::StatusOr<ReadResult> result, ResultDone done);
+  // Tells the observer of damage.
+  absl::Status ReadFailed(const absl::Status& status);
   void KeepIndexes(const ReadResult& result);
   void TrimIndexes();
   int64_t PositionOf(Offset offset) const;
@@ -179,6 +184,7 @@ class SegmentedLog final : public Log {
   absl::Status disk_full_;
   size_t in_flight_ = 0;  // Jobs, reads and posted calls that will come back.
   uint64_t truncations_ = 0;
+  bool damage_told_ = false;
   absl::AnyInvocable<void() &&> closed_;
   bool closing_ = false;
   // An install that waits for the running job to end; no job starts until it is done.

@@ -65,6 +65,11 @@ void SegmentedLog::Run(std::shared_ptr<ReadPlan> plan, ResultDone done) {
   plan->terms = terms_;
   absl::StatusOr<ReadResult> result = reader_.Execute(*plan, IoMode::kNoWait);
   if (!IsWouldBlock(result.status())) return Finish(std::move(result), std::move(done));
+  RunOnPool(std::move(plan), std::move(done));
+}
+
+void SegmentedLog::RunOnPool(std::shared_ptr<ReadPlan> plan, ResultDone done) {
+  plan->terms = terms_;
   ++in_flight_;
   env_.pool.Submit([this, plan = std::move(plan), done = std::move(done)]() mutable {
     absl::StatusOr<ReadResult> read = reader_.Execute(*plan, IoMode::kWait);
@@ -82,6 +87,13 @@ void SegmentedLog::Finish(absl::StatusOr<ReadResult> result, ResultDone done) {
     result = MakeError(Errc::kOffsetOutOfRange, "below the start of the log");
   }
   std::move(done)(std::move(result));
+}
+
+absl::Status SegmentedLog::ReadFailed(const absl::Status& status) {
+  if (IsDamaged(status) && !std::exchange(damage_told_, true)) {
+    Notify([status](LogObserver& observer) { observer.OnDamaged(status); });
+  }
+  return status;
 }
 
 void SegmentedLog::KeepIndexes(const ReadResult& result) {
@@ -118,11 +130,22 @@ void SegmentedLog::Read(Offset from, Offset end, size_t bytes_max, ReadDone done
                         done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
     // The file changed under the read: what it saw may be half of each.
     if (cuts != truncations_) return Read(from, end, bytes_max, std::move(done));
-    if (!result.ok()) return std::move(done)(result.status());
+    if (!result.ok()) return std::move(done)(ReadFailed(result.status()));
     cursors_.push_front(result->stopped);
     if (cursors_.size() > kCursorsMax) cursors_.pop_back();
     std::move(done)(std::move(result->batches));
   });
+}
+
+std::shared_ptr<ReadPlan> SegmentedLog::PlanEntries(LogIndex from, LogIndex last,
+                                                    size_t bytes_max) const {
+  auto plan = std::make_shared<ReadPlan>();
+  plan->kind = ReadPlan::Kind::kEntries;
+  plan->first = from;
+  plan->last = last;
+  plan->bytes_max = bytes_max;
+  AddView(*plan, *segments_[SegmentOfIndex(from)]);
+  return plan;
 }
 
 void SegmentedLog::ReadEntries(LogIndex from, LogIndex last, size_t bytes_max, EntriesDone done) {
@@ -134,18 +157,30 @@ void SegmentedLog::ReadEntries(LogIndex from, LogIndex last, size_t bytes_max, E
   }
   last = std::min(last, written_index());
   if (from > last) return std::move(done)(std::vector<LogEntry>());
-  auto plan = std::make_shared<ReadPlan>();
-  plan->kind = ReadPlan::Kind::kEntries;
-  plan->first = from;
-  plan->last = last;
-  plan->bytes_max = bytes_max;
-  AddView(*plan, *segments_[SegmentOfIndex(from)]);
-  Run(std::move(plan), [this, from, last, bytes_max, cuts = truncations_,
-                        done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
-    if (cuts != truncations_) return ReadEntries(from, last, bytes_max, std::move(done));
-    if (!result.ok()) return std::move(done)(result.status());
-    std::move(done)(std::move(result->entries));
-  });
+  Run(PlanEntries(from, last, bytes_max),
+      [this, from, last, bytes_max, cuts = truncations_,
+       done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
+        if (cuts != truncations_) return ReadEntries(from, last, bytes_max, std::move(done));
+        if (!result.ok()) return std::move(done)(ReadFailed(result.status()));
+        std::move(done)(std::move(result->entries));
+      });
+}
+
+void SegmentedLog::Check(LogIndex from, size_t bytes_max, CheckDone done) {
+  from = std::max(from, first_index());
+  const LogIndex last = std::min(durable_index(), written_index());
+  if (from > last) return std::move(done)(LogCheck{from, 0});
+  RunOnPool(PlanEntries(from, last, bytes_max),
+            [this, from, cuts = truncations_,
+             done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
+              if (cuts != truncations_) return std::move(done)(LogCheck{from, 1});
+              if (!result.ok()) return std::move(done)(ReadFailed(result.status()));
+              LogCheck check{result->entries.back().index + 1, 0};
+              for (const LogEntry& entry : result->entries) {
+                check.bytes += entry.bytes.size() + kPrivateFrameBytes;
+              }
+              std::move(done)(check);
+            });
 }
 
 void SegmentedLog::FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) {
@@ -163,7 +198,7 @@ void SegmentedLog::FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchD
   Run(std::move(plan), [this, timestamp_ms, end, cuts = truncations_,
                         done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
     if (cuts != truncations_) return FindBatchByTimestamp(timestamp_ms, end, std::move(done));
-    if (!result.ok()) return std::move(done)(result.status());
+    if (!result.ok()) return std::move(done)(ReadFailed(result.status()));
     if (result->batches.empty()) return std::move(done)(std::optional<Bytes>());
     std::move(done)(std::optional<Bytes>(std::move(result->batches.front())));
   });
@@ -199,7 +234,7 @@ void SegmentedLog::FindMaxTimestampBatch(Offset end, BatchDone done) {
   Run(std::move(plan), [this, end, best, cuts = truncations_,
                         done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
     if (cuts != truncations_) return FindMaxTimestampBatch(end, std::move(done));
-    if (!result.ok()) return std::move(done)(result.status());
+    if (!result.ok()) return std::move(done)(ReadFailed(result.status()));
     if (!result->batches.empty()) {
       return std::move(done)(std::optional<Bytes>(std::move(result->batches.front())));
     }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "broker/app/process_events.h"
 #include "broker/http/admin_routes.h"
+#include "broker/lost_rows.h"
 #include "common/logging.h"
 #include "common/status.h"
 #include "storage/rocks_kv_store.h"
@@ -38,6 +39,7 @@ BrokerProcess::~BrokerProcess() = default;
 absl::Status BrokerProcess::Start() {
   ASSIGN_OR_RETURN(folder_, DataFolder::Open(files_, config_.data_dir, config_.node_id, random_));
   ASSIGN_OR_RETURN(kv_, storage::OpenRocksKvStore(folder_->kv_path()));
+  RETURN_IF_ERROR(CheckForLostRows(files_, *kv_, *folder_, random_));
   std::vector<Executor*> executors;
   for (size_t i = 0; i < config_.shards; ++i) {
     loops_.push_back(std::make_unique<ShardLoop>(absl::StrCat("garam-shard-", i)));

@@ -60,6 +60,7 @@ void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.
   io(message.to);
   io(message.leader_first);
   io(message.round);
+  io(message.life);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
@@ -74,6 +75,7 @@ void Fields(Io& io, Of<Io, raft::AppendReply>& message) {
   io(message.hint_term);
   io(message.from);
   io(message.round);
+  io(message.life);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::TimeoutNow>& message) {

@@ -61,6 +61,7 @@ class LogHarness final : private storage::LogObserver {
   void OnDurable(uint64_t) override {}
   void OnFailed(const absl::Status&) override {}
   void OnDiskFull(const absl::Status&) override {}
+  void OnDamaged(const absl::Status&) override {}
   void OnDiskFree() override {}
 
   storage::FakeFileSystem fs_;

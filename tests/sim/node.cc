@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/lost_rows.h"
 #include "tests/sim/planes.h"
 
 namespace garam::sim {
@@ -65,6 +66,7 @@ BrokerConfig SimNode::Config() const {
     config.topic_defaults["segment.ms"] =
         absl::StrCat(std::chrono::duration_cast<Millis>(env_.options.segment_age).count());
   }
+  config.scrub_bytes_per_second = 0;
   return config;
 }
 
@@ -76,8 +78,10 @@ void SimNode::Start() {
   started_at_ = env_.world.now();
   absl::StatusOr<std::unique_ptr<DataFolder>> folder =
       DataFolder::Open(files_, "/data", id_, random_);
-  if (!folder.ok()) {
-    if (!MayGiveUp()) env_.world.Fail(absl::StrCat("no start: ", folder.status().ToString()));
+  absl::Status opened = folder.status();
+  if (opened.ok()) opened = CheckForLostRows(files_, kv_, **folder, random_);
+  if (!opened.ok()) {
+    if (!MayGiveUp()) env_.world.Fail(absl::StrCat("no start: ", opened.ToString()));
     ended_at_ = env_.world.now();
     return;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "broker/lost_rows.h"
 #include "common/record_batch.h"
 #include "common/status.h"
 #include "tests/unit/broker/batch_builder.h"
@@ -32,6 +33,7 @@ struct TestCluster::Node {
   std::unique_ptr<BrokerCore> core;
   bool ready = false;
   int boots = 1;
+  MonoTime stalled_until{};
 };
 
 // The control plane as a network that delivers in order and at once.
@@ -184,6 +186,32 @@ TestCluster::Node& TestCluster::at(NodeId node) {
 
 BrokerCore& TestCluster::core(NodeId node) { return *at(node).core; }
 
+storage::FakeFileSystem& TestCluster::files(NodeId node) { return at(node).files; }
+
+void TestCluster::LoseRows(NodeId node) { at(node).kv.Wipe(); }
+
+void TestCluster::StallDisk(NodeId node, MonoTime until) { at(node).stalled_until = until; }
+
+std::vector<NodeId> TestCluster::IsrOf(const std::string& topic) {
+  const NodeId leader = LeaderOf(topic);
+  if (leader == kNoNode) return {};
+  return core(leader).StateOf(*core(leader).image()->FindTopic(topic), 0).isr;
+}
+
+std::vector<std::string> TestCluster::SegmentsOf(NodeId node, const std::string& topic) {
+  storage::FakeFileSystem& disk = files(node);
+  const std::vector<std::string> folders = *disk.List("/data");
+  std::vector<std::string> paths;
+  for (const std::string& folder : folders) {
+    if (!folder.starts_with(topic + "-0.") || folder.ends_with(".damaged")) continue;
+    const std::vector<std::string> names = *disk.List("/data/" + folder);
+    for (const std::string& name : names) {
+      if (name.ends_with(".log")) paths.push_back("/data/" + folder + "/" + name);
+    }
+  }
+  return paths;
+}
+
 bool TestCluster::running(NodeId node) const {
   return nodes_[static_cast<size_t>(node.value() - 1)]->core != nullptr;
 }
@@ -217,6 +245,8 @@ void TestCluster::Start(NodeId id) {
   auto folder = DataFolder::Open(node.files, "/data", id, node.random);
   ASSERT_TRUE(folder.ok()) << folder.status();
   node.folder = *std::move(folder);
+  const absl::Status rows = CheckForLostRows(node.files, node.kv, *node.folder, node.random);
+  ASSERT_TRUE(rows.ok()) << rows;
   BrokerCore::Env env{{&node.executor},
                       node.pool,
                       clock_,
@@ -284,7 +314,8 @@ void TestCluster::Step() {
   for (size_t tried = 0; tried < nodes_.size(); ++tried) {
     Node& node = *nodes_[turn_++ % nodes_.size()];
     if (node.core == nullptr) continue;
-    if (node.executor.RunOne() || node.pool.RunOne()) return;
+    const bool stalled = clock_.Mono() < node.stalled_until;
+    if (node.executor.RunOne() || (!stalled && node.pool.RunOne())) return;
   }
   clock_.Advance(Millis(1));
 }

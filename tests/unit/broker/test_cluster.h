@@ -37,7 +37,13 @@ class TestCluster {
   // Steps until `condition` holds; false when it does not within `virtual_ms`.
   bool RunUntil(const std::function<bool()>& condition, int virtual_ms = 20000);
 
+  // Of a node that is down: its key-value store is gone.
+  void LoseRows(NodeId node);
+  // No job of the node's disk ends until the clock is there.
+  void StallDisk(NodeId node, MonoTime until);
+
   BrokerCore& core(NodeId node);
+  storage::FakeFileSystem& files(NodeId node);
   bool running(NodeId node) const;
   FakeClock& clock() { return clock_; }
 
@@ -51,6 +57,11 @@ class TestCluster {
   // The members of group 0 as its leader has them, when they are committed and in no joint step;
   // else empty.
   raft::Configuration MetadataMembers();
+  // As the leader's broker shows it; empty while nobody leads.
+  std::vector<NodeId> IsrOf(const std::string& topic);
+  // The segments of the partition on the node, by name.
+  std::vector<std::string> SegmentsOf(NodeId node, const std::string& topic);
+  std::shared_ptr<Partition> PartitionOn(NodeId node, const std::string& topic);
   // The node whose own replica leads and has committed in its term; kNoNode while none does.
   NodeId LeaderOf(const std::string& topic);
   // Offers one record to the leader; `acked` is set once it is acknowledged. False: no leader.
@@ -74,7 +85,6 @@ class TestCluster {
   // Runs `task` on the node as it lives now; drops it when the node is gone by then.
   void Send(NodeId to, Task task);
   void TellStreams(NodeId node, bool open);
-  std::shared_ptr<Partition> PartitionOn(NodeId node, const std::string& topic);
 
   FakeClock clock_;
   std::vector<std::unique_ptr<Node>> nodes_;

@@ -34,6 +34,8 @@ void Cluster::Start(NodeId id) {
   core.incarnation = Incarnation(static_cast<uint64_t>(100 + id.value()));
   core.stage = options_.stage;
   core.in_doubt = image.in_doubt;
+  core.damaged = image.damaged;
+  core.life = node.log_life;
   if (options_.adjust) options_.adjust(core);
   image.commit = LogIndex(0);
   node.core = std::make_unique<Core>(core, StateOf(id), *node.random, now_);
@@ -192,6 +194,7 @@ void Cluster::Drain(NodeId id) {
     }
   }
   if (node.core) image.in_doubt = node.core->in_doubt();
+  if (!image.in_doubt) image.damaged = false;
 }
 
 // The disk does one thing after the other; the log and the hard state are two disks.
@@ -267,10 +270,11 @@ void Cluster::Post(NodeId from, Outgoing outgoing) {
 void Cluster::Deliver(Envelope envelope, Duration delay) {
   // A connection ends with the process that it was made to, which doubt counts on; the rest of the
   // core does without.
-  const uint64_t life = nodes_.at(envelope.to).life;
-  At(delay, [this, life, envelope = std::move(envelope)] {
+  const uint64_t process = nodes_.at(envelope.to).process;
+  At(delay, [this, process, envelope = std::move(envelope)] {
     if (cut_.contains(std::minmax(envelope.from, envelope.to))) return;
-    if (options_.stage == Stage::kWritten && nodes_.at(envelope.to).life != life) return;
+    const bool counts = options_.stage == Stage::kWritten || images_.at(envelope.to).in_doubt;
+    if (counts && nodes_.at(envelope.to).process != process) return;
     if (nodes_.contains(envelope.to)) Step(envelope.to, envelope.from, envelope.message);
   });
 }
@@ -323,7 +327,20 @@ void Cluster::Crash(NodeId id, Loss loss) {
   image.handed = image.written;
 }
 
-void Cluster::Restart(NodeId node) { Start(node); }
+void Cluster::Restart(NodeId id) {
+  ++nodes_.at(id).process;
+  nodes_.at(id).log_life = 0;
+  Start(id);
+}
+
+void Cluster::LoseLog(NodeId id) {
+  Crash(id, Loss::kProcess);
+  NodeImage& image = images_.at(id);
+  image.handed = image.written = image.durable = {};
+  image.in_doubt = image.damaged = true;
+  ++nodes_.at(id).log_life;
+  Start(id);
+}
 
 void Cluster::AnnounceDown(NodeId node) {
   for (NodeId other : ids()) {

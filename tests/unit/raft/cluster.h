@@ -76,6 +76,8 @@ class Cluster {
   enum class Loss { kProcess, kPower };
   void Crash(NodeId node, Loss loss);
   void Restart(NodeId node);
+  // Its log turns out to be damaged: it begins anew with nothing, in the same process.
+  void LoseLog(NodeId node);
   // Tells every other node so.
   void AnnounceDown(NodeId node);
   void AnnounceSuspect(NodeId node);
@@ -128,6 +130,8 @@ class Cluster {
     std::unique_ptr<SeededRandom> random;
     std::unique_ptr<Core> core;
     uint64_t life = 0;
+    uint64_t process = 0;
+    uint32_t log_life = 0;
     HardState hard_state;
     std::deque<std::pair<uint64_t, HardState>> hard_states;  // On their way to the disk.
     std::deque<LogWrite> writes;

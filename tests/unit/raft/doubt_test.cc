@@ -186,5 +186,108 @@ TEST_F(DoubtTest, AVoteIsGivenInDoubtOnlyAsALastResort) {
   EXPECT_EQ(Sent<VoteReply>(kB, kC).back(), (VoteReply{Term(5), false, true}));
 }
 
+TEST_F(DoubtTest, ALogThatBeginsAnewIsFilledAgainThoughItsProcessStays) {
+  MakeLed();
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(cluster().Propose(kA, "x").ok());
+    cluster().Run();
+  }
+  for (NodeId node : {kB, kC, kB}) {
+    cluster().LoseLog(node);
+    EXPECT_TRUE(core(node).in_doubt());
+    cluster().RunFor(Millis(3000));
+    EXPECT_FALSE(core(node).in_doubt());
+    EXPECT_EQ(cluster().Leader(), kA);
+    EXPECT_EQ(cluster().Payloads(node).size(), 5u);
+    EXPECT_EQ(core(kA).MatchOf(node), core(kA).last_index());
+  }
+}
+
+// B had x, alone with A, and lost it. A message that left before x was written may not make B sure
+// of itself: it would elect C, which never had x.
+TEST_F(DoubtTest, AnEarlierMessageDoesNotMakeALogWholeThatBeganAnew) {
+  MakeLed();
+  cluster().Isolate(kC);
+  ASSERT_TRUE(cluster().Propose(kA, "w").ok());
+  cluster().Run();
+  const Append earlier = Sent<Append>(kA, kB).back();
+  ASSERT_TRUE(cluster().Propose(kA, "x").ok());
+  cluster().Run();
+  ASSERT_EQ(core(kA).commit_index(), LogIndex(3));
+  cluster().Crash(kA, Cluster::Loss::kProcess);
+  cluster().LoseLog(kB);
+  Append probe = earlier;
+  probe.prev_index = LogIndex(0);
+  probe.prev_term = Term(0);
+  probe.commit = LogIndex(1);
+  probe.entries = {};
+  cluster().Step(kB, kA, probe);
+  Append all = earlier;
+  all.prev_index = LogIndex(0);
+  all.prev_term = Term(0);
+  all.entries = {};
+  for (LogIndex at(1); at <= earlier.leader_last; at += 1) {
+    all.entries.push_back(cluster().image(kA).written[static_cast<size_t>(at.value() - 1)]);
+  }
+  cluster().Step(kB, kA, all);
+  cluster().Run();
+  ASSERT_EQ(core(kB).last_index(), earlier.leader_last);
+  EXPECT_TRUE(core(kB).in_doubt());
+  cluster().Rejoin(kC);
+  cluster().AnnounceUp(kC);
+  cluster().AnnounceDown(kA);
+  cluster().RunFor(Millis(5000));
+  EXPECT_EQ(cluster().Leader(), kNoNode) << "B and C are a majority, and neither has x";
+  Restart(kA);
+  cluster().RunFor(Millis(3000));
+  EXPECT_EQ(cluster().Leader(), kA);
+  EXPECT_THAT(cluster().Payloads(kB), Contains("x"));
+  EXPECT_THAT(cluster().Payloads(kC), Contains("x"));
+}
+
+TEST_F(DoubtTest, NobodyIsElectedByLogsThatBeganAnew) {
+  for (bool unclean : {false, true}) {
+    ClusterOptions options;
+    options.adjust = [unclean](CoreOptions& core) { core.unclean_election = unclean; };
+    MakeLed(options);
+    ASSERT_TRUE(cluster().Propose(kA, "x").ok());
+    cluster().Run();
+    cluster().Crash(kA, Cluster::Loss::kProcess);
+    for (NodeId node : {kB, kC}) cluster().LoseLog(node);
+    cluster().Restart(kA);
+    cluster().LoseLog(kA);
+    cluster().RunFor(Millis(5000));
+    EXPECT_EQ(cluster().Leader(), kNoNode) << "all answer, and nobody has x";
+  }
+}
+
+TEST_F(DoubtTest, TheLastWholeLogLeadsThoseThatBeganAnewOnlyWhereElectionsMayBeUnclean) {
+  for (bool unclean : {false, true}) {
+    ClusterOptions options;
+    options.adjust = [unclean](CoreOptions& core) { core.unclean_election = unclean; };
+    MakeLed(options);
+    ASSERT_TRUE(cluster().Propose(kA, "x").ok());
+    cluster().Run();
+    cluster().Crash(kA, Cluster::Loss::kProcess);
+    for (NodeId node : {kB, kC}) cluster().LoseLog(node);
+    Restart(kA);
+    cluster().RunFor(Millis(5000));
+    EXPECT_EQ(cluster().Leader(), unclean ? kA : kNoNode) << "B and C together may have had more";
+  }
+}
+
+TEST_F(DoubtTest, ALeaderWhoseLogIsGoneMakesRoomAndFollows) {
+  MakeLed();
+  ASSERT_TRUE(cluster().Propose(kA, "x").ok());
+  cluster().Run();
+  cluster().Do(kA, [this](Core& core) { core.SetStanding(Standing::kNone, cluster().now()); });
+  cluster().LoseLog(kA);
+  cluster().RunFor(Millis(3000));
+  EXPECT_NE(cluster().Leader(), kNoNode);
+  EXPECT_NE(cluster().Leader(), kA);
+  EXPECT_FALSE(core(kA).in_doubt());
+  EXPECT_THAT(cluster().Payloads(kA), Contains("x"));
+}
+
 }  // namespace
 }  // namespace garam::raft

@@ -20,7 +20,8 @@ struct NodeImage {
   std::vector<LogEntry> written;  // Survives the process.
   std::vector<LogEntry> durable;  // Survives a power loss.
   LogIndex commit;                // The highest ever told in this life.
-  bool in_doubt = false;          // Its log may have lost its end (D3).
+  bool in_doubt = false;          // Its log may have lost its end (D3),
+  bool damaged = false;           // or all of it.
 };
 
 class Oracle {

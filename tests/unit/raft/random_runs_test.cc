@@ -27,6 +27,7 @@ class Storm {
     crashes_ = Draw(3) > 0;
     cuts_ = Draw(3) > 0;
     drops_ = Draw(2) > 0;
+    damages_ = Draw(3) == 0;
     stage_ = stage;
     cluster_.message_delay = [this](const Envelope&) {
       // Now and then a message sits in a buffer for long, and outlives its sender.
@@ -47,7 +48,7 @@ class Storm {
 
   void Run() {
     Write();
-    if (crashes_ || cuts_) Misfortune();
+    if (crashes_ || cuts_ || damages_) Misfortune();
     cluster_.RunFor(Millis(3000));
     Heal();
     cluster_.RunFor(Millis(4000));
@@ -120,13 +121,14 @@ class Storm {
     if (healed_) return;
     if (crashes_ && Draw(2) == 0) CrashOne();
     if (cuts_ && Draw(2) == 0) CutOne();
+    if (damages_ && Draw(2) == 0) DamageOne();
     cluster_.At(Millis(Draw(500)), [this] { Misfortune(); });
   }
 
   void CrashOne() {
     const NodeId node = Anyone();
     if (!cluster_.alive(node)) return;
-    const bool power = Draw(2) == 0 && MayLosePower(node);
+    const bool power = Draw(2) == 0 && (stage_ == Stage::kDurable || MinorityIsInDoubtWith(node));
     cluster_.Crash(node, power ? Cluster::Loss::kPower : Cluster::Loss::kProcess);
     if (Draw(2) == 0) {
       cluster_.At(Millis(Draw(100)), [this, node] {
@@ -136,9 +138,14 @@ class Storm {
     cluster_.At(Millis(Draw(800)), [this, node] { Revive(node); });
   }
 
-  // Where written counts, what a minority loses is nothing (D3); with a majority it may be.
-  bool MayLosePower(NodeId losing) {
-    if (stage_ == Stage::kDurable) return true;
+  void DamageOne() {
+    const NodeId node = Anyone();
+    if (cluster_.alive(node) && MinorityIsInDoubtWith(node)) cluster_.LoseLog(node);
+  }
+
+  // Where written counts, or with damaged logs, what a minority loses is nothing (D3); with a
+  // majority it may be.
+  bool MinorityIsInDoubtWith(NodeId losing) {
     size_t in_doubt = 1;
     for (NodeId node : cluster_.ids()) {
       if (node != losing && cluster_.in_doubt(node)) ++in_doubt;
@@ -215,6 +222,7 @@ class Storm {
   bool crashes_ = false;
   bool cuts_ = false;
   bool drops_ = false;
+  bool damages_ = false;
   Stage stage_ = Stage::kDurable;
   bool healed_ = false;
   bool writing_ = true;

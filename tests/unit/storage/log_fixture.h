@@ -52,13 +52,19 @@ class RecordingObserver final : public LogObserver {
   }
   void OnDiskFull(const absl::Status&) override { ++disk_full; }
   void OnDiskFree() override { ++disk_free; }
+  void OnDamaged(const absl::Status& status) override {
+    ++damages;
+    damage = status;
+  }
 
   uint64_t written = 0;
   uint64_t durable = 0;
   int failures = 0;
   int disk_full = 0;
   int disk_free = 0;
+  int damages = 0;
   absl::Status failure;
+  absl::Status damage;
 };
 
 class LogFixture : public ::testing::Test {

@@ -2,15 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <numeric>
 
-#include "common/thread_pool.h"
-#include "storage/posix_file_system.h"
-#include "storage/rocks_kv_store.h"
-#include "tests/unit/storage/log_fixture.h"
-#include "tests/unit/storage/temporary_folder.h"
+#include "tests/unit/storage/real_log_fixture.h"
 
 namespace garam::storage {
 namespace {
@@ -81,96 +75,6 @@ TEST(PosixFileSystemTest, ALockedFolderIsRefusedUntilItsLockIsReleased) {
   lock->reset();
   EXPECT_TRUE(fs.Lock(folder.path() + "/.lock").ok());
 }
-
-// A home executor of the test's thread: runs what other threads post until told otherwise.
-class WaitingExecutor final : public Executor {
- public:
-  void Post(Task task) override {
-    std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-    posted_.notify_one();
-  }
-  TimerId PostAt(MonoTime, Task) override { return 1; }
-  void Cancel(TimerId) override {}
-
-  template <class Condition>
-  void RunUntil(Condition condition) {
-    while (!condition()) {
-      std::unique_lock lock(mutex_);
-      posted_.wait(lock, [this] { return !tasks_.empty(); });
-      Task task = std::move(tasks_.front());
-      tasks_.pop_front();
-      lock.unlock();
-      std::move(task)();
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable posted_;
-  std::deque<Task> tasks_;
-};
-
-class RealLogTest : public ::testing::Test {
- protected:
-  void Open() {
-    if (!kv_) {
-      auto kv = OpenRocksKvStore(folder_.path() + "/kv");
-      ASSERT_TRUE(kv.ok()) << kv.status();
-      kv_ = *std::move(kv);
-    }
-    LogEnv env{fs_, *kv_, pool_, home_, clock_};
-    auto log = Log::Open(env, {GroupId(1), "t", 0, TopicId{{1}}}, folder_.path() + "/t-0.1",
-                         options_, observer_);
-    ASSERT_TRUE(log.ok()) << log.status();
-    log_ = *std::move(log);
-  }
-  void Close() {
-    bool closed = false;
-    log_->Close([&closed] { closed = true; });
-    home_.RunUntil([&closed] { return closed; });
-    log_.reset();
-    kv_.reset();
-  }
-  void WriteBatches(int count, size_t bytes) {
-    for (int i = 0; i < count; ++i) {
-      LogWrite write;
-      write.seq = ++seq_;
-      LogEntry entry{log_->last_index() + 1, Term(1), EntryKind::kBatch, {}};
-      entry.bytes = MakeBatch(log_->next_offset(), Term(1), 1, i, std::string(bytes, 'x'));
-      write.entries.push_back(std::move(entry));
-      log_->Write(std::move(write));
-    }
-  }
-  size_t CountByReading() {
-    Offset at(0);
-    size_t count = 0;
-    while (at < log_->written_offset()) {
-      bool read = false;
-      log_->Read(at, log_->written_offset(), 100'000, [&](auto batches) {
-        read = true;
-        ASSERT_TRUE(batches.ok()) << batches.status();
-        for (const Bytes& batch : *batches) {
-          at = RecordBatchView(batch.data()).next_offset();
-          ++count;
-        }
-      });
-      home_.RunUntil([&read] { return read; });
-    }
-    return count;
-  }
-
-  TemporaryFolder folder_;
-  PosixFileSystem fs_;
-  std::unique_ptr<KvStore> kv_;
-  WaitingExecutor home_;
-  ThreadPool pool_{"test-pool", 3};
-  SystemClock clock_;
-  RecordingObserver observer_;
-  LogOptions options_;
-  std::unique_ptr<Log> log_;
-  uint64_t seq_ = 0;
-};
 
 TEST_F(RealLogTest, RecordsOutliveTheProcessInModeF) {
   Open();

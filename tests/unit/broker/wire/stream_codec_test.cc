@@ -28,6 +28,7 @@ GroupMessage SomeAppend() {
   append.to = Incarnation(13);
   append.leader_first = LogIndex(14);
   append.round = 15;
+  append.life = 16;
   append.entries.push_back(Entry(8, EntryKind::kNoop, ""));
   append.entries.push_back(Entry(9, EntryKind::kBatch, "a batch"));
   append.entries.push_back(Entry(10, EntryKind::kRoll, "r"));
@@ -64,7 +65,7 @@ std::vector<GroupMessage> OfEveryKind() {
       {GroupId(3), raft::VoteReply{Term(7), true, false, true, Incarnation(8)}},
       {GroupId(4), raft::VoteReply{Term(7), false, true}},
       {GroupId(5), raft::AppendReply{Term(1), 2, true, LogIndex(3), LogIndex(4), LogIndex(5),
-                                     LogIndex(6), LogIndex(7), Term(8), Incarnation(9), 10}},
+                                     LogIndex(6), LogIndex(7), Term(8), Incarnation(9), 10, 11}},
       {GroupId(6), raft::TimeoutNow{Term(9)}},
   };
 }
@@ -75,14 +76,14 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "4752"
             "01"
             "02"
-            "0000007c"
+            "00000080"
             "00000008"
             "38d380f4"
             // Group, kind of message.
             "0102030405060708"
             "03"
             // Term, session, previous index and term, commit, the leader's last index, to whom,
-            // the leader's first index, round.
+            // the leader's first index, round, life.
             "00000005"
             "00000006"
             "0000000000000007"
@@ -92,6 +93,7 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "000000000000000d"
             "000000000000000e"
             "000000000000000f"
+            "00000010"
             // Entries: index, term, kind, size.
             "00000003"
             "0000000000000008"
@@ -124,6 +126,7 @@ TEST(StreamCodecTest, AnAppendSurvivesTheWay) {
   EXPECT_EQ(after.prev_term, before.prev_term);
   EXPECT_EQ(after.commit, before.commit);
   EXPECT_EQ(after.to, before.to);
+  EXPECT_EQ(after.life, before.life);
   EXPECT_EQ(after.leader_last, before.leader_last);
   EXPECT_EQ(after.leader_first, before.leader_first);
   EXPECT_EQ(after.round, before.round);
