@@ -45,7 +45,8 @@ BrokerConfig SimNode::Config() const {
   }
   config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
   config.replica_lag_time_max = Millis(1500);
-  config.scrub_bytes_per_second = 0;
+  // Where nothing rots there is nothing to be found.
+  config.scrub_bytes_per_second = env_.options.has(Fault::kRot) ? 4 << 20 : 0;
   return config;
 }
 

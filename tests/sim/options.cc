@@ -7,8 +7,8 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",       "power-loss", "cut",   "reset",  "pause", "slow-disk",
-    "disk-error", "disk-full",  "clock", "topics", "moves", "wipe"};
+    "kill",      "power-loss", "cut",    "reset", "pause", "slow-disk", "disk-error",
+    "disk-full", "clock",      "topics", "moves", "wipe",  "rot"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -72,6 +72,14 @@ void Wipes(Options& options) {
   options.unflushed = false;
 }
 
+// Logs rot, one after the other, and are copied again while leaders come and go.
+void Rot(Options& options) {
+  Only(options, {Fault::kRot, Fault::kKill, Fault::kReset});
+  options.fault_every = Millis(300);
+  options.produce_every = Millis(20);
+  options.unflushed = false;
+}
+
 // Members come and go while leaders do.
 void Moves(Options& options) {
   Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
@@ -91,10 +99,15 @@ struct Profile {
 };
 
 constexpr std::array kProfiles = {
-    Profile{"hectic", Hectic},        Profile{"power", LosingPower},
-    Profile{"stalls", Stalls},        Profile{"blackouts", Blackouts},
-    Profile{"figure-8", FigureEight}, Profile{"moves", Moves},
-    Profile{"wipes", Wipes},          Profile{"power-unflushed", LosingPowerUnflushed},
+    Profile{"hectic", Hectic},
+    Profile{"power", LosingPower},
+    Profile{"stalls", Stalls},
+    Profile{"blackouts", Blackouts},
+    Profile{"figure-8", FigureEight},
+    Profile{"moves", Moves},
+    Profile{"wipes", Wipes},
+    Profile{"rot", Rot},
+    Profile{"power-unflushed", LosingPowerUnflushed},
 };
 
 }  // namespace

@@ -28,8 +28,9 @@ enum class Fault {
   kTopics,  // Topics come and go.
   kMoves,   // Partitions move to other nodes.
   kWipe,    // Nodes lose their disks, one at a time, and come back without.
+  kRot,     // Bits flip in what one replica of a partition has on its disk.
 };
-inline constexpr size_t kFaults = 12;
+inline constexpr size_t kFaults = 13;
 
 std::string_view NameOf(Fault fault);
 absl::StatusOr<Fault> FaultOf(std::string_view name);

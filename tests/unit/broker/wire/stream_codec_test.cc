@@ -74,13 +74,14 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "4752"
             "01"
             "02"
-            "0000006c"
+            "00000070"
             "00000008"
-            "ac6c51f8"
+            "a8f01665"
             // Group, kind of message.
             "0102030405060708"
             "03"
-            // Term, session, previous index and term, commit, the leader's last index, to whom.
+            // Term, session, previous index and term, commit, the leader's last index, to whom and
+            // which life.
             "00000005"
             "00000006"
             "0000000000000007"
@@ -88,6 +89,7 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "0000000000000003"
             "000000000000000c"
             "000000000000000d"
+            "0000000e"
             // Entries: index, term, kind, size.
             "00000003"
             "0000000000000008"
