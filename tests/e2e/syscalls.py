@@ -82,17 +82,23 @@ class Trace:
     """strace on all threads of a running process, from the constructor's end until `stop`.
 
     Each sync takes sync_delay seconds longer than it would: whoever does not wait for it is then
-    ahead of it by more than chance. NotPermitted where the machine allows no tracing.
+    ahead of it by more than chance. With sync_error, an errno's name, no sync is done and each fails.
+    With a path, only calls on that file are seen and changed. NotPermitted where the machine allows
+    no tracing.
     """
 
-    def __init__(self, pid, file, sync_delay=0.0):
+    def __init__(self, pid, file, sync_delay=0.0, sync_error=None, path=None, calls=TRACED):
         self.file = file
         self.said = file.with_suffix(".said")
         command = ["strace", "--follow-forks", "--absolute-timestamps=unix,us", "--syscall-times=us",
-                   "--decode-fds=all", f"--string-limit={BYTES_SHOWN}", f"--trace={','.join(TRACED)}",
+                   "--decode-fds=all", f"--string-limit={BYTES_SHOWN}", f"--trace={','.join(calls)}",
                    f"--output={file}", f"--attach={pid}"]
         if sync_delay:
             command.append(f"--inject={','.join(SYNCS)}:delay_enter={int(sync_delay * 1e6)}")
+        if sync_error:
+            command.append(f"--inject={','.join(SYNCS)}:error={sync_error}")
+        if path:
+            command.append(f"--trace-path={path}")
         with open(self.said, "wb") as said:
             # setpriv: if the test run itself is killed, nothing stays traced.
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *command],

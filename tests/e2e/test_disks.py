@@ -1,9 +1,11 @@
-"""Brokers whose disks have rotted while they were down: found, said, healed from the others."""
+"""Brokers whose disks have rotted while they were down, or fail and stall under them."""
 import shutil
+import time
 
 import pytest
 
 import kafka_wire as wire
+import syscalls
 from cluster import eventually
 
 TOPIC = "rotten"
@@ -127,3 +129,72 @@ def test_a_lost_key_value_store_makes_another_node_of_it(three):
     # In sync again only as somebody new: what it was is not let in.
     three.wait_whole(TOPIC, PARTITIONS, seconds=60)
     check_all_readable_through(three, VICTIM)
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """trace(broker, …) changes the broker's system calls until the test ends; skips where it may not."""
+    traces = []
+
+    def start(broker, **how):
+        try:
+            traces.append(syscalls.Trace(broker.process.pid, tmp_path / "calls", **how))
+        except syscalls.NotPermitted as error:
+            pytest.skip(f"tracing is not allowed here: {error}")
+        return traces[-1]
+
+    yield start
+    for one in traces:
+        one.stop()
+
+
+def produce(cluster, partition, number):
+    with cluster.connect_leader(TOPIC, partition) as connection:
+        got = connection.produce(TOPIC, partition, wire.batch([value(partition, number)]))
+    assert got.error == wire.NONE
+
+
+def test_a_sync_that_fails_is_final_and_the_isr_goes_on_without_it(three, trace):
+    fill(three)
+    victim = three[VICTIM]
+    partition = next(i for i in range(PARTITIONS) if three.leaders(TOPIC)[i] != VICTIM)
+    failing = trace(victim, sync_error="EIO", path=segments(victim, partition)[-1],
+                    calls=syscalls.SYNCS)
+    produce(three, partition, RECORDS)
+
+    def is_out_of_the_isr():
+        shown = three.metadata([TOPIC], node=three.leaders(TOPIC)[partition]).topics[TOPIC]
+        return VICTIM not in next(p.isr for p in shown.partitions if p.index == partition)
+
+    eventually(is_out_of_the_isr, 5, "out of the ISR, long before replica.lag.time.max.ms")
+    assert "takes no more writes" in victim.log_text()
+    failing.stop()
+    produce(three, partition, RECORDS + 1)
+    assert is_out_of_the_isr(), "a later sync proves nothing"
+    victim.kill()
+    victim.start()
+    three.wait_ready()
+    three.wait_whole(TOPIC, PARTITIONS)
+    found = three.read_partition(TOPIC, partition)
+    assert sum(len(wire.records(one)) for one in found) == RECORDS + 2
+
+
+def test_a_disk_that_stalls_changes_no_leader_and_holds_nobody_up(three, trace):
+    fill(three)
+    eventually(lambda: three.leaders(TOPIC)[led_by(three, VICTIM)] == VICTIM, 30, "all lead")
+
+    def epochs():
+        return {p.index: p.epoch for p in three.metadata([TOPIC], node=1).topics[TOPIC].partitions}
+
+    before = epochs()
+    trace(three[VICTIM], sync_delay=0.5, calls=syscalls.SYNCS)
+    took = []
+    for number in range(RECORDS, RECORDS + 10):
+        for partition in range(PARTITIONS):
+            began = time.monotonic()
+            produce(three, partition, number)
+            took.append(time.monotonic() - began)
+    # Whoever waited for that disk would take half a second each time: a majority is quicker.
+    assert sorted(took)[len(took) // 2] < 0.5
+    assert epochs() == before
+    three.wait_whole(TOPIC, PARTITIONS)

@@ -4,12 +4,21 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "storage/frame.h"
+#include "storage/log_identity.h"
+#include "storage/log_rows.h"
 
 namespace garam::sim {
 
 Nemesis::Nemesis(World& world, const Options& options, Network& network, Workload& workload,
-                 std::vector<std::unique_ptr<SimNode>>& nodes)
-    : world_(world), options_(options), network_(network), workload_(workload), nodes_(nodes) {
+                 std::vector<std::unique_ptr<SimNode>>& nodes,
+                 std::function<void(NodeId, GroupId)> on_rotten)
+    : world_(world),
+      options_(options),
+      network_(network),
+      workload_(workload),
+      nodes_(nodes),
+      on_rotten_(std::move(on_rotten)) {
   for (size_t i = 0; i < kEvents; ++i) {
     if (options.faults[i]) classes_.push_back(static_cast<Fault>(i));
   }
@@ -70,6 +79,8 @@ void Nemesis::Do(Fault fault) {
       return workload_.TrimPartition();
     case Fault::kWipe:
       return LoseDisk(node);
+    case Fault::kRot:
+      return Rot(node);
     case Fault::kStick: {
       const NodeId other = AnyNode().id();
       if (other == node.id()) return;
@@ -123,7 +134,7 @@ bool Nemesis::EverybodyIsInSync() const {
       const raft::Core& core = replica.core();
       const raft::Configuration& members = core.configuration();
       whole &= members.learners.empty() && !members.joint() && members.voters.size() >= 3;
-      whole &= core.leader() != kNoNode;
+      whole &= core.leader() != kNoNode && !core.in_doubt();
     });
     node->core().image()->ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
       for (size_t i = 0; i < topic->partitions.size(); ++i) {
@@ -135,6 +146,61 @@ bool Nemesis::EverybodyIsInSync() const {
     });
     if (!whole) return false;
   }
+  return true;
+}
+
+// One copy at a time, and only when the others have all: more than that nobody promises to survive.
+void Nemesis::Rot(SimNode& node) {
+  if (!EverybodyIsInSync() || !RotIsGone()) return;
+  std::vector<storage::LogIdentity> logs;
+  node.ForEachReplica([&](const Replica& replica) {
+    if (replica.group() != kMetadataGroup) logs.push_back(replica.log().identity());
+  });
+  if (logs.empty()) return;
+  const storage::LogIdentity& log = logs[world_.Below(logs.size())];
+  FlipIn(node, log.group, absl::StrCat("/data/", storage::LogFolderName(log)));
+}
+
+// Below the durable mark: above it, damage and a torn tail look the same.
+void Nemesis::FlipIn(SimNode& node, GroupId group, const std::string& dir) {
+  const auto mark = storage::LogRows(node.kv(), group).LoadMark();
+  const auto names = node.files().List(dir);
+  if (!mark.ok() || !*mark || !names.ok()) return;
+  const std::string path = absl::StrCat(dir, "/", (*names)[world_.Below(names->size())]);
+  if (!path.ends_with(".log")) return;
+  const std::string content = node.files().Content(path);
+  storage::Frame frame;
+  if (storage::PeekFrame(content, true, &frame) != storage::FrameFound::kFrame) return;
+  const auto header = storage::DecodeHeader(frame);
+  if (!header || header->base_index > (*mark)->point.segment_base) return;
+  auto end = static_cast<int64_t>(content.size());
+  if (header->base_index == (*mark)->point.segment_base) end = (*mark)->point.at.position;
+  const auto position = static_cast<int64_t>(world_.Below(static_cast<uint64_t>(end)));
+  const int bit = static_cast<int>(world_.Below(8));
+  world_.Trace(absl::StrCat("node ", node.id().value(), ": bit ", bit, " of byte ", position,
+                            " of ", path, " flips"));
+  node.files().FlipBit(path, position, bit);
+  const char byte = node.files().Content(path)[static_cast<size_t>(position)];
+  flipped_ = {&node, dir, path, position, bit, byte};
+  on_rotten_(node.id(), group);
+}
+
+// Whether the log with the flipped bit has been put away, or the bit written over.
+bool Nemesis::RotIsGone() {
+  if (!flipped_) return true;
+  storage::FakeFileSystem& files = flipped_->node->files();
+  const std::string aside = storage::AsideFolder(flipped_->dir);
+  if (files.List(aside).ok()) {
+    (void)files.RemoveTree(aside);
+  } else if (const auto names = files.List(flipped_->dir); names.ok()) {
+    const auto at = static_cast<size_t>(flipped_->position);
+    for (const std::string& name : *names) {
+      if (absl::StrCat(flipped_->dir, "/", name) != flipped_->path) continue;
+      const std::string content = files.Content(flipped_->path);
+      if (at < content.size() && content[at] == flipped_->byte) return false;
+    }
+  }
+  flipped_.reset();
   return true;
 }
 
@@ -199,6 +265,9 @@ void Nemesis::StopAndHeal() {
   stopped_ = true;
   network_.HealAll();
   network_.SetDelay(Micros(100));
+  // What nobody has read yet is not found in the time that is left.
+  if (!RotIsGone())
+    flipped_->node->files().FlipBit(flipped_->path, flipped_->position, flipped_->bit);
   for (const auto& node : nodes_) {
     node->files().SetQuota(std::nullopt);
     node->files().SetFaults(nullptr);

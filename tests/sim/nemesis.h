@@ -3,8 +3,11 @@
 // Threads: the world's one.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "tests/sim/network.h"
@@ -18,7 +21,8 @@ namespace garam::sim {
 class Nemesis {
  public:
   Nemesis(World& world, const Options& options, Network& network, Workload& workload,
-          std::vector<std::unique_ptr<SimNode>>& nodes);
+          std::vector<std::unique_ptr<SimNode>>& nodes,
+          std::function<void(NodeId, GroupId)> on_rotten);
 
   void Start();
   // No more faults; everything that is broken is whole again, and every node is up.
@@ -34,6 +38,9 @@ class Nemesis {
   void Stop(SimNode& node);
   void LosePower(SimNode& node);
   void LoseDisk(SimNode& node);
+  void Rot(SimNode& node);
+  void FlipIn(SimNode& node, GroupId group, const std::string& dir);
+  bool RotIsGone();
   bool EverybodyIsInSync() const;
   void StartSoon(SimNode& node, Duration wait);
   SimNode& AnyNode() { return *nodes_[world_.Below(nodes_.size())]; }
@@ -43,9 +50,20 @@ class Nemesis {
   Network& network_;
   Workload& workload_;
   std::vector<std::unique_ptr<SimNode>>& nodes_;
+  const std::function<void(NodeId, GroupId)> on_rotten_;
   std::vector<Fault> classes_;
   std::set<NodeId> lost_power_;
   std::set<NodeId> bad_disks_;
+  // The bit that has flipped, until the log that it was in is gone.
+  struct Flipped {
+    SimNode* node;
+    std::string dir;
+    std::string path;
+    int64_t position;
+    int bit;
+    char byte;
+  };
+  std::optional<Flipped> flipped_;
   bool stopped_ = false;
   size_t faults_ = 0;
 };

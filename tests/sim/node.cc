@@ -66,7 +66,8 @@ BrokerConfig SimNode::Config() const {
     config.topic_defaults["segment.ms"] =
         absl::StrCat(std::chrono::duration_cast<Millis>(env_.options.segment_age).count());
   }
-  config.scrub_bytes_per_second = 0;
+  // Where nothing rots there is nothing to be found.
+  config.scrub_bytes_per_second = env_.options.has(Fault::kRot) ? 4 << 20 : 0;
   return config;
 }
 

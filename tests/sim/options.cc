@@ -9,9 +9,9 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",       "power-loss", "cut",   "reset",   "pause",     "slow-disk",
-    "disk-error", "disk-full",  "clock", "topics",  "moves",     "wipe",
-    "stop",       "trims",      "stick", "reorder", "duplicate", "join"};
+    "kill",      "power-loss", "cut",     "reset",     "pause", "slow-disk", "disk-error",
+    "disk-full", "clock",      "topics",  "moves",     "wipe",  "stop",      "trims",
+    "stick",     "rot",        "reorder", "duplicate", "join"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -87,6 +87,14 @@ void Trims(Options& options) {
   options.unflushed = false;
 }
 
+// Logs rot, one after the other, and are copied again while leaders come and go.
+void Rot(Options& options) {
+  Only(options, {Fault::kRot, Fault::kKill, Fault::kReset});
+  options.fault_every = Millis(300);
+  options.produce_every = Millis(20);
+  options.unflushed = false;
+}
+
 // Members come and go while leaders do.
 void Moves(Options& options) {
   Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
@@ -123,6 +131,7 @@ constexpr std::array kProfiles = {
     Profile{"wipes", Wipes},
     Profile{"power-unflushed", LosingPowerUnflushed},
     Profile{"stuck", Stuck},
+    Profile{"rot", Rot},
 };
 
 }  // namespace

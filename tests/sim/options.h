@@ -31,12 +31,13 @@ enum class Fault {
   kStop,    // Processes are asked to stop, do so, and start again.
   kTrims,   // Log starts move.
   kStick,   // Control connections swallow what is said one way, until somebody dials anew.
+  kRot,     // Bits flip in what one replica of a partition has on its disk.
   // What a world is like, rather than what happens in it:
   kReorder,    // A loss of power keeps any sectors of what was not synced, not the first ones.
   kDuplicate,  // Messages between replicas arrive twice.
   kJoin,       // The last node is no founder and comes when the cluster is at work.
 };
-inline constexpr size_t kFaults = 18;
+inline constexpr size_t kFaults = 19;
 inline constexpr size_t kEvents =
     static_cast<size_t>(Fault::kReorder);  // The others are no events.
 

@@ -88,6 +88,7 @@ void Oracle::CheckStart(GroupId group, Offset start) {
 
 // A node comes back with what it had promised.
 void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view) {
+  if (rotten_.contains({node, group}) && core.in_doubt()) OnLeft(node, group);
   view.fresh = false;
   if (core.term() < view.term_promised) Fail(node, group, "a promised term is forgotten");
   const Truth& truth = truth_[group];
@@ -300,6 +301,7 @@ void Oracle::OnWiped(NodeId node) {
 
 void Oracle::OnLeft(NodeId node, GroupId group) {
   View& view = views_[{node, group}];
+  if (rotten_.erase({node, group}) > 0) lost_[{node, group}] = view;
   // What it voted stays; its log does not.
   const Term promised = view.term_promised;
   view = View{};

@@ -49,6 +49,9 @@ class Oracle {
   // The disk of `node` is gone: whatever comes back there is another member.
   void OnWiped(NodeId node);
 
+  // A bit of the node's log has flipped: its replica may begin anew, in doubt, once.
+  void OnRotten(NodeId node, GroupId group) { rotten_.insert({node, group}); }
+
   // The node has dropped its replica, which the group does not count on any more.
   void OnLeft(NodeId node, GroupId group);
   // The group is deleted.
@@ -144,6 +147,7 @@ class Oracle {
   std::map<NodeId, uint64_t> disks_;                   // How many each has lost.
   // What nodes had on the disks that they lost: it was there when it was acknowledged.
   std::map<std::pair<NodeId, GroupId>, View> lost_;
+  std::set<std::pair<NodeId, GroupId>> rotten_;
   std::set<NodeId> lost_power_;
   std::set<GroupId> deleted_;
   size_t committed_entries_ = 0;

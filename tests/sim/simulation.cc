@@ -34,7 +34,8 @@ class Simulation {
         network_(world_, options.link_delay, 1 + options.shards),
         oracle_(world_, {options.nodes, options.unflushed}),
         workload_(world_, options_, oracle_, nodes_),
-        nemesis_(world_, options_, network_, workload_, nodes_) {
+        nemesis_(world_, options_, network_, workload_, nodes_,
+                 [this](NodeId node, GroupId group) { oracle_.OnRotten(node, group); }) {
     world_.SetTracing(trace);
     for (int i = 1; i <= options.nodes; ++i) AddNode(NodeId(i));
   }
