@@ -43,7 +43,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kNoNoop, "no no-op at election"},
       {Mutation::kStepDownTruncates, "step-down truncates"},
       {Mutation::kEmptyAppendAcks, "empty append acks all"},
-      {Mutation::kFlushRacesTruncation, "flush races truncation", 4000, "stalls", 88},
+      {Mutation::kFlushRacesTruncation, "flush races truncation", 4000, "stalls", 112},
       {Mutation::kNoJointStep, "no joint step", 4000, "moves", 324},
       {Mutation::kOldConversation, "old conversation", 4000, "moves", 84},
       {Mutation::kNoCheckQuorum, "no check-quorum"},
