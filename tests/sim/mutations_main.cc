@@ -45,7 +45,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kEmptyAppendAcks, "empty append acks all"},
       {Mutation::kFlushRacesTruncation, "flush races truncation", 4000, "stalls", 112},
       {Mutation::kNoJointStep, "no joint step", 4000, "moves", 324},
-      {Mutation::kOldConversation, "old conversation", 4000, "moves", 84},
+      {Mutation::kOldConversation, "old conversation", 4000, "moves", 384},
       {Mutation::kNoCheckQuorum, "no check-quorum"},
       {Mutation::kSleepUntold, "last commit untold"},
       {Mutation::kDoubtIgnored, "doubt ignored", 5000, "power-unflushed"},
