@@ -122,7 +122,7 @@ void WriteController(const path& folder, const Cluster& cluster) {
       MoveReplicasRequest{.moves = {{.topic = "a", .replicas = {{NodeId(1), NodeId(3)}}},
                                     {.topic = "a", .partition = 1}}},
       MembersReachedRequest{.group = GroupId(1), .wish = LogIndex(6)},
-      UnregisterBrokerRequest{.node = NodeId(4)}};
+      UnregisterBrokerRequest{.node = NodeId(3)}};
   const absl::Status taken = MakeError(Errc::kTopicExists, "taken");
   const CreatedTopic created{.name = "n",
                              .id = cluster.topic(),

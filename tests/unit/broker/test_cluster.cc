@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -41,8 +42,8 @@ class TestCluster::Control final : public PeerControl {
  public:
   Control(TestCluster& cluster, NodeId self) : cluster_(cluster), self_(self) {}
 
-  void SetPeer(PeerAddress) override {}
-  void RemovePeer(NodeId) override {}
+  void SetPeer(PeerAddress address) override { removed_.erase(address.node); }
+  void RemovePeer(NodeId node) override { removed_.insert(node); }
   void Handshake(NodeId node, Duration,
                  absl::AnyInvocable<void(HandshakeResult) &&> done) override {
     if (!cluster_.running(node)) {
@@ -117,6 +118,7 @@ class TestCluster::Control final : public PeerControl {
  private:
   template <class Deliver>
   void Tell(NodeId node, Deliver deliver) {
+    if (removed_.contains(node)) return;
     // This plane may be gone by then.
     cluster_.Send(node, [&cluster = cluster_, node, deliver = std::move(deliver)]() mutable {
       deliver(cluster.core(node).events());
@@ -146,15 +148,16 @@ class TestCluster::Control final : public PeerControl {
 
   TestCluster& cluster_;
   const NodeId self_;
+  std::set<NodeId> removed_;
 };
 
 class TestCluster::Streams final : public PeerStreams {
  public:
   Streams(TestCluster& cluster, NodeId self) : cluster_(cluster), self_(self) {}
-  void SetPeer(PeerAddress) override {}
-  void RemovePeer(NodeId) override {}
+  void SetPeer(PeerAddress address) override { removed_.erase(address.node); }
+  void RemovePeer(NodeId node) override { removed_.insert(node); }
   bool Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) override {
-    if (!cluster_.running(to)) return false;
+    if (!cluster_.running(to) || removed_.contains(to)) return false;
     cluster_.Send(to, [&cluster = cluster_, from = self_, to, shard,
                        messages = std::move(messages)]() mutable {
       cluster.core(to).events().OnStreamMessages(from, shard, std::move(messages));
@@ -165,6 +168,7 @@ class TestCluster::Streams final : public PeerStreams {
  private:
   TestCluster& cluster_;
   const NodeId self_;
+  std::set<NodeId> removed_;
 };
 
 TestCluster::TestCluster(int nodes, uint64_t seed) {
