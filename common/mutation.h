@@ -28,12 +28,14 @@ enum class Mutation : uint8_t {
   kFlushRacesTruncation,  // A write that is done speaks for entries that have been replaced.
   kNoJointStep,           // Voters are swapped at once.
   kOldConversation,       // A member that comes back is spoken to under an old number.
+  kBlankVotes,            // D18: whoever has lost its disk votes, and counts as who it was.
   kNoCheckQuorum,         // A leader without a quorum stays.
   kSleepUntold,           // Followers are not told the last commit.
   // Around it.
   kDoubtIgnored,           // D3: a log that lost its end votes like any other.
   kDoubtNotNoted,          // D3: nothing is on record before a written-only answer.
   kDigestsIgnored,         // D16: a lost push is never made good.
+  kProposalNotStored,      // D19: a founder forgets what it has agreed to.
   kSyncSkipped,            // A log says durable without having synced.
   kNamesNotSynced,         // A new segment's name is not synced.
   kRecoveredTailUnsynced,  // Recovery calls durable what only the page cache has.

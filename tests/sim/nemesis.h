@@ -34,6 +34,7 @@ class Nemesis {
   void Stop(SimNode& node);
   void LosePower(SimNode& node);
   void LoseDisk(SimNode& node);
+  void LoseTheLatest();
   bool EverybodyIsInSync() const;
   void StartSoon(SimNode& node, Duration wait);
   SimNode& AnyNode() { return *nodes_[world_.Below(nodes_.size())]; }
