@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/mutation.h"
 #include "common/status.h"
 
 namespace garam {
@@ -63,6 +64,7 @@ absl::Status DataFolder::TakeNewIncarnation(Random& random) {
 
 absl::Status DataFolder::StoreProposal(const FormationProposal& proposal) {
   identity_.proposal = proposal;
+  if (Mutated(Mutation::kProposalNotStored)) return absl::OkStatus();
   return SaveIdentity();
 }
 

@@ -28,6 +28,7 @@ enum class Mutation : uint8_t {
   kFlushRacesTruncation,  // A write that is done speaks for entries that have been replaced.
   kNoJointStep,           // Voters are swapped at once.
   kOldConversation,       // A member that comes back is spoken to under an old number.
+  kBlankVotes,            // D18: whoever has lost its disk votes, and counts as who it was.
   kNoCheckQuorum,         // A leader without a quorum stays.
   kSleepUntold,           // Followers are not told the last commit.
   kInstallOverOurs,       // A copied log replaces what has been acknowledged above its end.
@@ -37,6 +38,7 @@ enum class Mutation : uint8_t {
   kDoubtNotNoted,          // D3: nothing is on record before a written-only answer.
   kDigestsIgnored,         // D16: a lost push is never made good.
   kNoRedial,               // A stream that is stuck one way is left alone.
+  kProposalNotStored,      // D19: a founder forgets what it has agreed to.
   kSyncSkipped,            // A log says durable without having synced.
   kNamesNotSynced,         // A new segment's name is not synced.
   kRecoveredTailUnsynced,  // Recovery calls durable what only the page cache has.

@@ -25,6 +25,7 @@ bool Core::MayStand() const {
 // we know it does not matter; but a blank replica, and one whose place belongs to another
 // incarnation of this node, have forgotten what they promised (pitfall 16).
 bool Core::MayVote() const {
+  if (Mutated(Mutation::kBlankVotes)) return true;
   if (options_.standing == Standing::kNone || configuration().empty()) return false;
   return configuration().Contains(self(), options_.incarnation) ||
          !configuration().Find(self()).has_value();
@@ -79,9 +80,8 @@ void Core::StepVoteRequest(NodeId from, const VoteRequest& request, MonoTime now
 }
 
 void Core::StepVoteReply(NodeId from, const VoteReply& reply, MonoTime now) {
-  if (reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from)) {
-    return;
-  }
+  const bool another = reply.from != Incarnation(0) && reply.from != configuration().LatestOf(from);
+  if (another && !Mutated(Mutation::kBlankVotes)) return;
   const Term asked = role_ == Role::kPreCandidate ? term() + 1 : term();
   if (!reply.granted && reply.term > term()) return BecomeFollower(reply.term, kNoNode, now);
   if (role_ != (reply.pre ? Role::kPreCandidate : Role::kCandidate)) return;

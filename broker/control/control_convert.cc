@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "broker/wire/stream_codec.h"
+#include "common/status.h"
+
 namespace garam {
 namespace {
 
@@ -50,6 +53,22 @@ ProtocolRange ProtocolOf(const control::Hello& hello) {
 
 ProtocolRange ProtocolOf(const control::Welcome& welcome) {
   return {Narrow(welcome.protocol_min()), Narrow(welcome.protocol_max())};
+}
+
+absl::StatusOr<NodeIdentity> Meet(const control::Hello& hello, const NodeIdentity& self) {
+  NodeIdentity peer = FromProto(hello.self());
+  RETURN_IF_ERROR(CheckReached(NodeId(hello.to()), self.node));
+  RETURN_IF_ERROR(CheckPeer(self, peer, ProtocolOf(hello)));
+  return peer;
+}
+
+absl::StatusOr<Delivery> FromProto(const control::Envelope& from) {
+  Delivery to;
+  if (from.has_heartbeat()) to.heartbeat = FromProto(from.heartbeat());
+  ASSIGN_OR_RETURN(to.messages, DecodeMessages(from.raft()));
+  to.states.reserve(static_cast<size_t>(from.leader_states_size()));
+  for (const auto& state : from.leader_states()) to.states.push_back(FromProto(state));
+  return to;
 }
 
 void ToProto(const Heartbeat& from, control::Heartbeat& to) {

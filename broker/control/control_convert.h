@@ -3,6 +3,7 @@
 // Threads: any.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,6 +20,19 @@ control::Hello MakeHello(const NodeIdentity& self, NodeId to);
 control::Welcome MakeWelcome(const NodeIdentity& self, uint16_t stream_port);
 ProtocolRange ProtocolOf(const control::Hello& hello);
 ProtocolRange ProtocolOf(const control::Welcome& welcome);
+
+// Who says this, where it is meant for `self` and the two can talk; else as CheckReached and
+// CheckPeer say.
+absl::StatusOr<NodeIdentity> Meet(const control::Hello& hello, const NodeIdentity& self);
+
+// What an envelope brings once its sender has been met. kInvalidRequest: its Raft messages are
+// none.
+struct Delivery {
+  std::optional<Heartbeat> heartbeat;
+  std::vector<GroupMessage> messages;
+  std::vector<LeaderState> states;
+};
+absl::StatusOr<Delivery> FromProto(const control::Envelope& from);
 
 void ToProto(const Heartbeat& from, control::Heartbeat& to);
 Heartbeat FromProto(const control::Heartbeat& from);

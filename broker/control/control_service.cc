@@ -5,7 +5,6 @@
 #include "broker/control/control_convert.h"
 #include "broker/control/pair_receiver.h"
 #include "broker/control/unary_answer.h"
-#include "broker/wire/peer_check.h"
 #include "common/status.h"
 
 namespace garam {
@@ -21,9 +20,7 @@ grpc::ServerUnaryReactor* ControlService::Handshake(grpc::CallbackServerContext*
   auto [answer, reactor] = UnaryAnswer<control::Welcome>::Make(reply);
   const NodeIdentity self = context_->self();
   const NodeIdentity peer = FromProto(request->self());
-  absl::Status status = CheckReached(NodeId(request->to()), self.node);
-  if (status.ok()) status = CheckPeer(self, peer, ProtocolOf(*request));
-  if (!status.ok()) {
+  if (absl::Status status = Meet(*request, self).status(); !status.ok()) {
     context_->refusals.Refused("the handshake", peer.node, status);
     answer.Finish(status);
     return reactor;

@@ -1,13 +1,9 @@
 #include "broker/control/pair_receiver.h"
 
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "broker/control/control_convert.h"
 #include "broker/control/status_map.h"
-#include "broker/wire/peer_check.h"
-#include "broker/wire/stream_codec.h"
 #include "common/status.h"
 
 namespace garam {
@@ -30,11 +26,9 @@ void PairReceiver::OnReadDone(bool ok) {
 }
 
 absl::Status PairReceiver::OnHello() {
-  const control::Hello& hello = envelope_.hello();
-  peer_ = FromProto(hello.self());
   const NodeIdentity self = context_->self();
-  RETURN_IF_ERROR(CheckReached(NodeId(hello.to()), self.node));
-  RETURN_IF_ERROR(CheckPeer(self, peer_, ProtocolOf(hello)));
+  peer_ = FromProto(envelope_.hello().self());
+  RETURN_IF_ERROR(Meet(envelope_.hello(), self).status());
   greeted_ = true;
   welcome_ = MakeWelcome(self, context_->stream_port());
   StartWrite(&welcome_);
@@ -43,19 +37,12 @@ absl::Status PairReceiver::OnHello() {
 }
 
 absl::Status PairReceiver::Deliver() {
-  std::optional<Heartbeat> heartbeat;
-  if (envelope_.has_heartbeat()) heartbeat = FromProto(envelope_.heartbeat());
-  ASSIGN_OR_RETURN(std::vector<GroupMessage> messages, DecodeMessages(envelope_.raft()));
-  std::vector<LeaderState> states;
-  states.reserve(static_cast<size_t>(envelope_.leader_states_size()));
-  for (const auto& state : envelope_.leader_states()) states.push_back(FromProto(state));
-
+  ASSIGN_OR_RETURN(Delivery delivery, FromProto(envelope_));
   context_->executor.Post([&events = context_->events, from = peer_.node, start_id = peer_.start_id,
-                           heartbeat, messages = std::move(messages),
-                           states = std::move(states)]() mutable {
-    if (heartbeat.has_value()) events.OnHeartbeat(from, start_id, *heartbeat);
-    if (!messages.empty()) events.OnRaft(from, std::move(messages));
-    if (!states.empty()) events.OnLeaderStates(from, std::move(states));
+                           what = std::move(delivery)]() mutable {
+    if (what.heartbeat.has_value()) events.OnHeartbeat(from, start_id, *what.heartbeat);
+    if (!what.messages.empty()) events.OnRaft(from, std::move(what.messages));
+    if (!what.states.empty()) events.OnLeaderStates(from, std::move(what.states));
   });
   return absl::OkStatus();
 }

@@ -29,25 +29,27 @@ void CheckConversion(const Message& message) {
           message.DebugString());
 }
 
-void Meet(const control::Identity& identity, ProtocolRange protocol) {
-  const NodeIdentity self{NodeId(1), Incarnation(1), StartId(1), "cluster"};
-  const NodeIdentity peer = FromProto(identity);
-  (void)CheckPeer(self, peer, protocol);
-  CheckConversion(identity);
-}
+const NodeIdentity kSelf{NodeId(1), Incarnation(1), StartId(1), "cluster"};
 
+// As the receiver of a stream does, whether or not the sender was met before.
 void Take(const control::Envelope& envelope) {
-  if (envelope.has_hello()) Meet(envelope.hello().self(), ProtocolOf(envelope.hello()));
+  if (envelope.has_hello()) (void)Meet(envelope.hello(), kSelf);
+  const absl::StatusOr<Delivery> delivery = FromProto(envelope);
+  if (!delivery.ok()) return;
   if (envelope.has_heartbeat()) CheckConversion(envelope.heartbeat());
   for (const auto& state : envelope.leader_states()) CheckConversion(state);
-  const auto messages = DecodeMessages(envelope.raft());
-  if (!messages.ok()) return;
   std::string again;
-  for (const GroupMessage& message : *messages) EncodeMessage(message, again);
+  for (const GroupMessage& message : delivery->messages) EncodeMessage(message, again);
   Require(again.size() <= envelope.raft().size(), "encoded more than was decoded");
 }
-void Take(const control::Hello& hello) { Meet(hello.self(), ProtocolOf(hello)); }
-void Take(const control::Welcome& welcome) { Meet(welcome.self(), ProtocolOf(welcome)); }
+void Take(const control::Hello& hello) {
+  (void)Meet(hello, kSelf);
+  CheckConversion(hello.self());
+}
+void Take(const control::Welcome& welcome) {
+  (void)CheckPeer(kSelf, FromProto(welcome.self()), ProtocolOf(welcome));
+  CheckConversion(welcome.self());
+}
 void Take(const control::FullStateReply& state) { CheckConversion(state); }
 void Take(const control::FormationReply& formation) { CheckConversion(formation); }
 void Take(const control::FormationOffer& offer) { CheckConversion(offer.proposal()); }

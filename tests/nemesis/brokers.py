@@ -1,4 +1,5 @@
 """The cluster that the faults meet: as in the end-to-end tests, but each broker on its own network."""
+import shutil
 import subprocess
 
 import kafka_wire as wire
@@ -28,22 +29,30 @@ class NemesisBroker(Broker):
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.starts += 1
 
+    def wipe(self):
+        """What a new disk has; the folder itself may be where the disk is mounted."""
+        for entry in self.data.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
     def connect(self, timeout=10.0):
         return wire.Connection(self.port, self.host, timeout * PATIENCE)
 
 
 class NemesisCluster(Cluster):
-    """Three brokers, in namespaces and on small disks where the machine allows."""
+    """Four brokers, in namespaces and on small disks where the machine allows. The last one is no
+    founder, and is there so that partitions have somewhere to move to.
+    """
 
-    def __init__(self, folder, means, count=3):
+    def __init__(self, folder, means, count=4):
         self.folder = folder
         nodes = range(1, count + 1)
         self.network = Network(nodes) if means.links else None
         self.disks = {}
         places = self._places(nodes)
-        voters = ",".join(f"{n}@{host}:{control}" for n, (host, _, control) in places.items())
+        self.founders = tuple(nodes)[:-1]
+        voters = ",".join(f"{n}@{places[n][0]}:{places[n][2]}" for n in self.founders)
         self.brokers = {}
-        for node, (host, port, _) in places.items():
+        for node, (host, port, control) in places.items():
             data = folder / f"broker-{node}"
             if means.disks:
                 self.disks[node] = Disk(data)
@@ -52,6 +61,7 @@ class NemesisCluster(Cluster):
                 "listeners": f"PLAINTEXT://{host}:{port}",
                 "advertised.listeners": f"PLAINTEXT://{host}:{port}",
                 "controller.quorum.voters": voters,
+                "garam.control.listener": f"{host}:{control}",
                 "log.dirs": data,
             }
             enter = self.network.enter_command(node) if self.network else []
@@ -63,6 +73,10 @@ class NemesisCluster(Cluster):
             return {node: (address(node), CLIENT_PORT, CONTROL_PORT) for node in nodes}
         ports = free_ports(2 * len(nodes))
         return {node: (HOST, ports.pop(), ports.pop()) for node in nodes}
+
+    def retire(self, node):
+        """Stops a broker for good; returns its code."""
+        return self.brokers.pop(node).terminate()
 
     def addresses(self):
         return {node: (broker.host, broker.port) for node, broker in self.brokers.items()}

@@ -19,6 +19,7 @@ ERROR_NAMES = {
     56: "KAFKA_STORAGE_ERROR",
     74: "FENCED_LEADER_EPOCH",
     76: "UNKNOWN_LEADER_EPOCH",
+    85: "NO_REASSIGNMENT_IN_PROGRESS",
 }
 FILLING = b"."
 
@@ -69,6 +70,43 @@ def fetch(connection, topic, partition, epoch, offset, wait=0.1, size_max=64 << 
         return wire.Fetched(error, -1, b"")
     ((_, (result,)),) = reader.array(lambda: (reader.string(), reader.array(one)))
     return result
+
+
+def _compact(data):
+    """A string or an array of a flexible version: its size and one more come first."""
+    assert len(data) < 127
+    return bytes([len(data) + 1])
+
+
+def reassign(connection, topics, seconds):
+    """AlterPartitionReassignments version 0, {topic: {partition: replicas}}; the errors."""
+    def partition(number, replicas):
+        where = _compact(replicas) + struct.pack(f">{len(replicas)}i", *replicas)
+        return struct.pack(">i", number) + (where if replicas else b"\0") + b"\0"
+
+    def topic(name, partitions):
+        parts = [partition(*item) for item in partitions.items()]
+        return _compact(name) + name.encode() + _compact(parts) + b"".join(parts) + b"\0"
+
+    items = [topic(*item) for item in topics.items()]
+    head = b"\0" + struct.pack(">i", int(seconds * 1000))  # The header's tagged fields come first.
+    reader = connection.call(wire.ALTER_PARTITION_REASSIGNMENTS, 0,
+                             head + _compact(items) + b"".join(items) + b"\0")
+
+    def size():
+        return reader.number("B") - 1
+
+    reader.take(1 + 4)
+    errors = [reader.number("h")]
+    reader.take(max(size(), 0))
+    for _ in range(size()):
+        reader.take(size())
+        for _ in range(size()):
+            reader.take(4)
+            errors.append(reader.number("h"))
+            reader.take(max(size(), 0) + 1)
+        reader.take(1)
+    return errors
 
 
 def end_offset(connection, topic, partition, epoch):

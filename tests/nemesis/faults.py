@@ -6,17 +6,22 @@ import signal
 import subprocess
 import time
 
+from calls import error_name, reassign
+from client import LOST, split
 from history import Fault
+from recovery import wait_whole
 
 STOP_SECONDS = 30.0
+MOVE_SECONDS = 1.0
 LOOK_SECONDS = 0.1  # How often it looks whether a broker ended by itself.
 
 
 class Nemesis:
     """Runs a schedule. Everything happens on the thread that calls: brokers end with it."""
 
-    def __init__(self, cluster, log, say):
+    def __init__(self, cluster, topics, log, say):
         self.cluster = cluster
+        self.topics = topics
         self.log = log
         self.say = say
         self.done = collections.Counter()
@@ -33,6 +38,9 @@ class Nemesis:
         while moments:
             at, _, fault, begins = heapq.heappop(moments)
             self._watch_until(began + at)
+            if begins and fault.kind == "lose-disk":
+                # What was on the last one has to be learned before another one goes.
+                began += wait_whole(self.cluster, self.topics)
             if begins:
                 self._note(f"{fault.text()}", fault.kind)
             self._carry_out(fault, begins)
@@ -66,6 +74,9 @@ class Nemesis:
         if fault.links:
             for sender, receiver in fault.links:
                 self._link(fault, sender, receiver, begins)
+        elif fault.kind == "move":
+            if begins:
+                self.move({fault.partition: fault.replicas})
         elif fault.kind == "full-disk":
             disk = self.cluster.disks[fault.nodes[0]]
             disk.fill() if begins else disk.free()
@@ -75,7 +86,34 @@ class Nemesis:
         elif begins:
             self._end_brokers(fault)
         else:
+            if fault.kind == "lose-disk":
+                self._wipe(fault.nodes[0])
             self._start_brokers(fault.nodes)
+
+    def _wipe(self, node):
+        self.cluster[node].process.wait(STOP_SECONDS)
+        self.cluster[node].wipe()
+
+    def move(self, wanted):
+        """Asks some broker that answers; wanted is {partition: replicas}. True when all is accepted."""
+        topics = collections.defaultdict(dict)
+        for partition, replicas in wanted.items():
+            topic, number = split(partition)
+            topics[topic][number] = replicas
+        for node in self.cluster.brokers:
+            if node in self.down:
+                continue
+            try:
+                with self.cluster[node].connect(MOVE_SECONDS) as connection:
+                    errors = reassign(connection, topics, MOVE_SECONDS)
+            except LOST:
+                continue
+            refused = [error_name(error) for error in errors if error]
+            if refused:
+                self._note(f"broker {node} refuses the move: {', '.join(refused)}", "move refused")
+            return not refused
+        self._note("no broker takes the move", "move refused")
+        return False
 
     def _link(self, fault, sender, receiver, begins):
         if not begins:

@@ -25,7 +25,7 @@ from client import LOST, Client, name_of  # noqa: E402
 from faults import Nemesis  # noqa: E402
 from history import Header, Log, load  # noqa: E402
 from readers import Follower, Prober  # noqa: E402
-from recovery import FinalReader, NoRecovery, wait_back  # noqa: E402
+from recovery import FinalReader, NoRecovery, bring_home, wait_back  # noqa: E402
 from writers import Board, Writer  # noqa: E402
 
 TOPICS = {  # Half of the partitions acknowledge what is flushed, half what is written.
@@ -90,9 +90,9 @@ class Run:
                 "segment.bytes": str(SEGMENT_BYTES), **configs})
         board, stopping = Board(self.partitions), threading.Event()
         workers = self._workers(board, stopping)
-        self.nemesis = Nemesis(self.cluster, self.log, self.tell)
+        self.nemesis = Nemesis(self.cluster, list(TOPICS), self.log, self.tell)
         kinds = set(schedule.kinds_allowed(self.means)) - set(self.options.without)
-        planned = schedule.draw(self.options.seed, self.seconds, kinds)
+        planned = schedule.draw(self.options.seed, self.seconds, kinds, self.partitions)
         planned = planned[self.options.first - 1:self.options.last]
         for worker in workers:
             worker.start()
@@ -111,7 +111,18 @@ class Run:
                       f"{partition} until {until - self.began:.2f}")
             if gap > GAP_MAX_SECONDS:
                 self.problems.append(f"{partition} acknowledged nothing for {gap:.2f} s")
+        self._go_home()
         self._read_from_every_broker()
+
+    def _go_home(self):
+        """Every partition back to the founders: each of them can show everything then."""
+        founders = self.cluster.founders
+        bring_home(self.cluster, list(TOPICS), self.partitions, founders, self.nemesis.move)
+        for node in set(self.cluster.brokers) - set(founders):
+            code = self.cluster.retire(node)
+            if code != 0:
+                self.problems.append(f"broker {node} stopped with code {code}")
+        self.tell(f"every partition is back on brokers {', '.join(map(str, founders))}")
 
     def _workers(self, board, stopping):
         addresses, workers = self.cluster.addresses(), []

@@ -43,6 +43,29 @@ def _not_whole(cluster, topics):
     return ""
 
 
+def wait_whole(cluster, topics):
+    """The seconds that it took."""
+    began = time.monotonic()
+    _wait(lambda: _not_whole(cluster, topics), "every ISR is full")
+    return time.monotonic() - began
+
+
+def bring_home(cluster, topics, partitions, nodes, move):
+    """Moves every partition to `nodes`, by `move`, so that each of these has everything."""
+    turns = [nodes[n:] + nodes[:n] for n in range(len(nodes))]
+    wanted = {name: turns[n % len(nodes)] for n, name in enumerate(partitions)}
+
+    def elsewhere():
+        shown = cluster.metadata(topics, node=nodes[0])
+        away = {name_of(topic.name, part.index) for topic in shown.topics.values()
+                for part in topic.partitions if set(part.replicas) != set(nodes)}
+        return ", ".join(sorted(away))
+
+    _wait(lambda: "" if move(wanted) else "the moves are not accepted", "everything goes home")
+    _wait(elsewhere, "everything is home")
+    wait_whole(cluster, topics)
+
+
 def wait_back(cluster, topics, board):
     """(seconds until every partition took a write, seconds until all is whole). NoRecovery."""
     healed = time.monotonic()

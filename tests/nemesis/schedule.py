@@ -19,10 +19,14 @@ KINDS = {  # Weight, then the shortest and the longest seconds that it lasts.
     "flap": (2, 0.5, 4.0),
     "slow": (2, 1.0, 8.0),
     "full-disk": (2, 0.5, 4.0),
+    "lose-disk": (2, 0.0, 3.0),
+    "move": (6, 0.0, 6.0),
 }
 OF_LINKS = {"cut", "part", "isolate", "flap"}
 OF_ALL = {"kill-all", "pause-all"}
-OF_PROCESSES = {"kill", "crash-loop", "stop", "pause", "full-disk"} | OF_ALL
+OF_PROCESSES = {"kill", "crash-loop", "stop", "pause", "full-disk", "lose-disk"} | OF_ALL
+ALONE = {"lose-disk"}  # In a round of their own.
+REPLICAS = 3
 REPEATED = {"crash-loop": (0.02, 0.8), "flap": (0.02, 0.5)}  # Seconds that each part of it lasts.
 ROUND_SIZES = (1, 1, 1, 2, 2, 3)
 RATES_KBIT = (64, 256, 1000)
@@ -37,8 +41,12 @@ class Planned(typing.NamedTuple):
     nodes: tuple  # Whose process; or the senders of the links.
     links: tuple = ()  # (sender, receiver) pairs.
     kbit: int = 0
+    partition: str = ""   # What moves, and
+    replicas: tuple = ()  # where to; none: a move of it is called off.
 
     def text(self):
+        if self.partition:
+            return f"{self.kind} {self.partition} to {' '.join(map(str, self.replicas)) or 'nowhere'}"
         where = " ".join(f"{a}>{b}" for a, b in self.links) or " ".join(map(str, self.nodes))
         rate = f" to {self.kbit} kbit/s" if self.kbit else ""
         return f"{self.kind} {where}{rate} for {self.end - self.start:.2f} s"
@@ -62,13 +70,21 @@ def _links(rng, kind, nodes):
     return tuple(rng.choice([sends, hears, sends + hears]))
 
 
-def _draw_one(rng, kinds, nodes, begin):
+def _draw_move(rng, start, nodes, partitions):
+    """It is asked for once, and goes on by itself while other things happen."""
+    replicas = tuple(rng.sample(nodes, REPLICAS)) if rng.random() < 0.85 else ()
+    return Planned(start, start, "move", (), (), 0, rng.choice(partitions), replicas)
+
+
+def _draw_one(rng, kinds, nodes, partitions, begin):
     kind = rng.choices(kinds, [KINDS[kind][0] for kind in kinds])[0]
     _, shortest, longest = KINDS[kind]
     start = begin + rng.uniform(0, 1.5)
     # Short ones are as likely as long ones on a logarithmic scale: many bugs live below a second.
     share = rng.random() ** 2
     end = start + shortest + share * (longest - shortest)
+    if kind == "move":
+        return _draw_move(rng, start, nodes, partitions)
     if kind in OF_PROCESSES:
         hit = tuple(nodes) if kind in OF_ALL else (rng.choice(nodes),)
         return Planned(start, end, kind, hit)
@@ -93,7 +109,7 @@ def _parts(rng, fault):
     return parts
 
 
-def draw(seed, seconds, kinds, nodes=(1, 2, 3)):
+def draw(seed, seconds, kinds, partitions, nodes=(1, 2, 3, 4)):
     """All faults of a run, by their start. What cannot be here is left out: the rest stays as drawn."""
     rng = random.Random(seed)
     nodes, all_kinds = list(nodes), list(KINDS)
@@ -101,9 +117,11 @@ def draw(seed, seconds, kinds, nodes=(1, 2, 3)):
     while at < seconds:
         this_round = []
         for _ in range(rng.choice(ROUND_SIZES)):
-            fault = _draw_one(rng, all_kinds, nodes, at)
-            if not any(_collide(fault, other) for other in this_round):
-                this_round += _parts(rng, fault)
+            fault = _draw_one(rng, all_kinds, nodes, partitions, at)
+            alone = fault.kind in ALONE or any(other.kind in ALONE for other in this_round)
+            if this_round and alone or any(_collide(fault, other) for other in this_round):
+                continue
+            this_round += _parts(rng, fault)
         at = max(fault.end for fault in this_round) + rng.uniform(0.2, 2.5)
         planned += this_round
     return sorted(fault for fault in planned if fault.end <= seconds and fault.kind in kinds)

@@ -78,7 +78,7 @@ void Nemesis::Do(Fault fault) {
     case Fault::kTrims:
       return workload_.TrimPartition();
     case Fault::kWipe:
-      return LoseDisk(node);
+      return world_.Chance(0.4) ? LoseTheLatest() : LoseDisk(node);
     case Fault::kRot:
       return Rot(node);
     case Fault::kStick: {
@@ -124,6 +124,33 @@ void Nemesis::LoseDisk(SimNode& node) {
   lost_power_.insert(node.id());
   node.LoseDisk();
   StartSoon(node, world_.Between(Millis(5), Millis(3000)));
+}
+
+// One follower hears nothing for a moment; of the two that go on without it one loses its disk and
+// the other one stops. What is left cannot know the latest, and must not come to lead.
+void Nemesis::LoseTheLatest() {
+  const std::vector<Workload::Target>& targets = workload_.targets();
+  SimNode* leader = nullptr;
+  const Workload::Target& target = targets[world_.Below(targets.size())];
+  const std::shared_ptr<DataPartition> partition = workload_.LeaderOf(target, &leader);
+  if (partition == nullptr || !EverybodyIsInSync()) return;
+  std::vector<SimNode*> followers;
+  for (const raft::Member& voter : partition->replica().core().configuration().voters) {
+    if (voter.node == leader->id()) continue;
+    followers.push_back(nodes_[static_cast<size_t>(voter.node.value() - 1)].get());
+  }
+  SimNode* behind = followers[world_.Below(followers.size())];
+  SimNode* wiped = followers[behind == followers[0] ? 1 : 0];
+  world_.Trace(absl::StrCat("node ", behind->id().value(), " misses the latest"));
+  for (const SimNode* other : {leader, wiped}) network_.Cut(other->id(), behind->id());
+  world_.After(world_.Between(Millis(30), Millis(250)), [this, leader, behind, wiped] {
+    for (const SimNode* other : {leader, wiped}) network_.Heal(other->id(), behind->id());
+    if (stopped_) return;
+    LoseDisk(*wiped);
+    if (wiped->running() || !leader->running()) return;
+    leader->Kill();
+    StartSoon(*leader, world_.Between(Millis(2000), Millis(4000)));
+  });
 }
 
 bool Nemesis::EverybodyIsInSync() const {

@@ -41,6 +41,7 @@ class Nemesis {
   void Rot(SimNode& node);
   void FlipIn(SimNode& node, GroupId group, const std::string& dir);
   bool RotIsGone();
+  void LoseTheLatest();
   bool EverybodyIsInSync() const;
   void StartSoon(SimNode& node, Duration wait);
   SimNode& AnyNode() { return *nodes_[world_.Below(nodes_.size())]; }

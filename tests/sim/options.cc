@@ -32,6 +32,14 @@ void Hectic(Options& options) {
   options.unflushed = false;
 }
 
+// The same for group 0: what is applied and saved there is changed all the time.
+void Churn(Options& options) {
+  Hectic(options);
+  options.faults[static_cast<size_t>(Fault::kTopics)] = true;
+  options.topics = options.partitions = 1;
+  options.fault_every = Millis(60);
+}
+
 void LosingPower(Options& options) {
   Only(options, {Fault::kPowerLoss, Fault::kKill});
   options.fault_every = Millis(500);
@@ -95,6 +103,21 @@ void Rot(Options& options) {
   options.unflushed = false;
 }
 
+// Of two nodes that have the latest one loses its disk and the other one stops; the third, which
+// lacks it, asks for votes.
+void Blanks(Options& options) {
+  Only(options, {Fault::kWipe});
+  options.nodes = 5;
+  options.shards = options.topics = 1;
+  options.partitions = 2;
+  options.link_delay = options.disk_latency = Micros(50);
+  options.produce_every = Millis(5);
+  options.fault_every = Millis(1000);
+  options.idle_every = Millis(0);
+  options.value_bytes_max = 20;
+  options.unflushed = false;
+}
+
 // Members come and go while leaders do.
 void Moves(Options& options) {
   Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
@@ -132,6 +155,8 @@ constexpr std::array kProfiles = {
     Profile{"power-unflushed", LosingPowerUnflushed},
     Profile{"stuck", Stuck},
     Profile{"rot", Rot},
+    Profile{"blanks", Blanks},
+    Profile{"churn", Churn},
 };
 
 }  // namespace

@@ -129,6 +129,7 @@ void Oracle::CheckLog(NodeId node, GroupId group, const raft::Core& core, View& 
     if (i <= view.last() && view.terms[static_cast<size_t>(i.value() - 1)] == term) break;
     changed.emplace_back(i, term);
   }
+  if (core.configuration_index() > last) Fail(node, group, "a configuration is not in the log");
   if (changed.empty()) return;
   view.terms.resize(static_cast<size_t>(last.value()));
   for (const auto& [index, term] : changed) {
@@ -140,6 +141,22 @@ void Oracle::CheckLog(NodeId node, GroupId group, const raft::Core& core, View& 
       Fail(node, group,
            absl::StrCat("entry ", index.value(), " of term ", term.value(),
                         " differs from another node's"));
+    }
+    if (entry.kind == EntryKind::kConfiguration) CheckConfiguration(node, group, core, index);
+  }
+}
+
+// The latest one in the log is in force, committed or not; and a leader makes another one only when
+// the last is committed.
+void Oracle::CheckConfiguration(NodeId node, GroupId group, const raft::Core& core,
+                                LogIndex index) {
+  if (core.configuration_index() < index) Fail(node, group, "a configuration is not in force");
+  if (!core.is_leader() || core.terms().TermAt(index) != core.term()) return;
+  for (LogIndex i = core.commit_index() + 1; i < index; i = i + 1) {
+    if (core.tail().Has(i) && core.tail().At(i).kind == EntryKind::kConfiguration) {
+      Fail(node, group,
+           absl::StrCat("configurations ", i.value(), " and ", index.value(),
+                        " are both not committed"));
     }
   }
 }

@@ -127,6 +127,7 @@ class Oracle {
 
   void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view);
+  void CheckConfiguration(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
   void CheckCommit(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckRole(NodeId node, GroupId group, const raft::Core& core, View& view);
   void Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index);

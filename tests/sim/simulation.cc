@@ -147,6 +147,7 @@ class Simulation {
         node->ForEachReplica([&](const Replica& replica) { WatchQuorum(*node, replica.core()); });
       }
       for (const Workload::Target& target : workload_.targets()) WatchIsr(target);
+      WatchClusterId();
       KeepWatching();
     });
   }
@@ -163,6 +164,18 @@ class Simulation {
     if (looks * kWatch > kAloneMax) {
       world_.Fail(absl::StrCat("node ", node.id().value(), ", group ", core.group().value(),
                                ": leads for seconds without a quorum that it could hear"));
+    }
+  }
+
+  // What was formed once is never formed again.
+  void WatchClusterId() {
+    for (const auto& node : nodes_) {
+      if (!node->running()) continue;
+      const std::string id = node->core().identity().cluster_id;
+      if (cluster_id_.empty()) cluster_id_ = id;
+      if (id.empty() || id == cluster_id_) continue;
+      world_.Fail(absl::StrCat("node ", node->id().value(), " is in cluster ", id, ", ",
+                               cluster_id_, " was formed before"));
     }
   }
 
@@ -261,6 +274,7 @@ class Simulation {
   std::map<NodeId, std::pair<uint64_t, std::vector<GroupId>>> groups_;  // By life.
   std::vector<GroupId> open_groups_;                                    // Of the node at hand.
   std::map<std::pair<NodeId, GroupId>, int> alone_for_;                 // In looks.
+  std::string cluster_id_;
   bool healing_ = false;
   std::string missing_;
   int64_t healed_ms_ = 0;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -412,6 +413,36 @@ TEST(ControlPlaneTest, StopEndsCallsThatNobodyAnswered) {
   ASSERT_TRUE(two.core.WaitUntil([&] { return two.core.kept_calls.size() == 1; }));
   two.plane->Stop();
   EXPECT_FALSE(answer.get().ok());
+}
+
+// At whatever moment: streams and channels that are being opened, calls on their way, calls that
+// nobody answers. What is called later than it may be finds its memory gone.
+TEST(ControlPlaneTest, NothingRunsOnAfterStopWhateverWasUnderWay) {
+  for (int round = 0; round < 8; ++round) {
+    std::atomic<int> done = 0;
+    Node two(Identity(2, 22));
+    SilentSocket deaf;
+    {
+      Node one(Identity(1, 11));
+      two.plane->SetPeer(one.address());
+      one.plane->SetPeer(two.address());
+      one.plane->SetPeer(deaf.address(3));
+      for (NodeId peer : {NodeId(2), NodeId(3)}) {
+        one.plane->SendHeartbeat(peer, {});
+        one.plane->Handshake(peer, std::chrono::hours(1), [&done](auto) { ++done; });
+        one.plane->FetchFullState(peer, [&done](auto) { ++done; });
+        one.plane->CallController(peer, "request", std::chrono::hours(1),
+                                  [&done](auto) { ++done; });
+      }
+      for (int turn = 0; turn < round; ++turn) one.loop.RunAndWait([] {});
+      if (round % 2 == 0) {
+        one.plane->Stop();
+        one.loop.RunAndWait([] {});
+        EXPECT_EQ(done, 6) << "in round " << round;
+      }
+    }
+    EXPECT_LE(done, 6) << "a call was answered twice";
+  }
 }
 
 TEST(ControlPlaneTest, ATakenPortIsOneClearError) {

@@ -308,5 +308,26 @@ TEST(ReplicationPlaneTest, ATakenPortIsOneClearError) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("Address already in use"));
 }
 
+// At whatever moment: while streams are dialled, accepted, greeted or written to. What is called
+// later than it may be finds its memory gone.
+TEST(ReplicationPlaneTest, NothingRunsOnAfterStopWhateverWasUnderWay) {
+  for (int round = 0; round < 8; ++round) {
+    Node two(Identity(2), 2);
+    {
+      Node one(Identity(1), 2);
+      one.plane->SetPeer(two.address());
+      two.plane->SetPeer(one.address());
+      for (int turn = 0; turn <= round; ++turn) {
+        one.Send(NodeId(2), 0, {Append(7, std::string(100'000, 'x'))});
+        two.Send(NodeId(1), 1, {Reply(7)});
+      }
+      if (round % 2 == 0) one.plane->Stop();
+    }
+    Node three(Identity(3), 2);
+    three.plane->SetPeer(two.address());
+    EXPECT_TRUE(three.StreamIs(NodeId(2), 0, {true}));
+  }
+}
+
 }  // namespace
 }  // namespace garam

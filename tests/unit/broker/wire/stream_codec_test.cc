@@ -78,7 +78,7 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "02"
             "00000080"
             "00000008"
-            "38d380f4"
+            "30025180"
             // Group, kind of message.
             "0102030405060708"
             "03"
