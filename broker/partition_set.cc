@@ -346,6 +346,7 @@ void PartitionSet::Close(GroupId group) {
     why = found->second.why;
   }
   if (stopped_) return;
+  ++closing_;
   Shard& shard = *options_.shards[partition->shard()];
   shard.executor().Post([this, &shard, partition, identity, since, why] {
     absl::Status reason = why == Leave::kDeleted
@@ -384,6 +385,8 @@ absl::Status PartitionSet::RemoveFiles(const storage::LogEnv& env,
 }
 
 void PartitionSet::OnClosed(GroupId group, Leave why, const absl::Status& removed) {
+  --closing_;
+  if (stopped_) return MaybeStopped();
   {
     std::lock_guard lock(mutex_);
     auto found = entries_.find(group);
@@ -405,16 +408,24 @@ void PartitionSet::OnClosed(GroupId group, Leave why, const absl::Status& remove
   }
 }
 
+// Those that were being closed before are waited for like the others.
+void PartitionSet::MaybeStopped() {
+  if (closing_ == 0 && on_stopped_) std::exchange(on_stopped_, nullptr)();
+}
+
 void PartitionSet::Stop(Task closed) {
   stopped_ = true;
   // Counts down on executor 0.
   auto left = std::make_shared<size_t>(0);
-  auto finish = std::make_shared<Task>(std::move(closed));
+  on_stopped_ = std::move(closed);
   Executor& home = options_.shards[0]->executor();
   std::vector<std::shared_ptr<DataPartition>> all = All();
   *left = all.size() + 1;
-  auto one_less = [left, finish] {
-    if (--*left == 0) std::move (*finish)();
+  ++closing_;
+  auto one_less = [this, left] {
+    if (--*left > 0) return;
+    --closing_;
+    MaybeStopped();
   };
   for (std::shared_ptr<DataPartition>& partition : all) {
     Shard& shard = *options_.shards[partition->shard()];

@@ -118,12 +118,15 @@ class PartitionSet {
                            LogIndex since, Leave why) const;
   void Replace(GroupId group);
   void Close(GroupId group);
+  void MaybeStopped();
   void OnClosed(GroupId group, Leave why, const absl::Status& removed);
 
   std::string FolderOf(const storage::LogIdentity& identity) const;
 
   Options options_;
   std::atomic<bool> stopped_{false};
+  size_t closing_ = 0;  // Replicas, and Stop itself. Executor 0, as the next.
+  Task on_stopped_;
   mutable std::mutex mutex_;
   absl::btree_map<GroupId, Entry> entries_;  // Guarded by mutex_.
   std::map<GroupId, uint32_t> lives_;        // See Opening::life. Guarded by mutex_.

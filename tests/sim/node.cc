@@ -145,6 +145,7 @@ void SimNode::Stop(Task stopped) {
 // As broker/app does it: first the planes end, then the core.
 void SimNode::Close(Task stopped) {
   closing_ = true;
+  ended_at_ = env_.world.now();
   env_.network.Ended(id_, false);
   core().Stop([this, stopped = std::move(stopped)]() mutable {
     env_.world.After(Micros(1),
