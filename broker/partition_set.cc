@@ -185,11 +185,15 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const R
     opening.life = lives_[image.group];
     Tell(found->second);
   }
+  ++busy_;
   shard.pool().Submit([this, &shard, partition, opening = std::move(opening)] {
     auto found = std::make_shared<absl::StatusOr<Found>>(
         OpenFiles(shard.log_env(), opening, partition->observer()));
-    shard.executor().Post(
-        [this, partition, opening, found] { OnOpened(partition, opening, std::move(*found)); });
+    shard.executor().Post([this, partition, opening, found] {
+      OnOpened(partition, opening, std::move(*found));
+      options_.shards[0]->executor().Post(
+          [this, group = opening.identity.group] { OnTried(group); });
+    });
   });
 }
 
@@ -307,16 +311,26 @@ void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, const Open
   }
   partition->Attach(std::move(core), std::move(log), noted);
   options_.on_can_append(group, absl::OkStatus());
+  std::lock_guard lock(mutex_);
+  entries_.at(group).open = true;
+}
+
+void PartitionSet::OnTried(GroupId group) {
+  --busy_;
+  std::shared_ptr<DataPartition> opened;
   bool leaving = false;
   {
     std::lock_guard lock(mutex_);
-    Entry& entry = entries_.at(group);
-    entry.open = true;
-    leaving = entry.leaving;
+    auto entry = entries_.find(group);
+    leaving = entry != entries_.end() && entry->second.leaving;
+    if (entry != entries_.end() && entry->second.open) opened = entry->second.partition;
   }
-  if (leaving || stopped_) {
-    options_.shards[0]->executor().Post([this, group] { Close(group); });
+  if (opened != nullptr && stopped_) {
+    StopOne(opened);
+  } else if (opened != nullptr && leaving) {
+    Close(group);
   }
+  MaybeStopped();
 }
 
 void PartitionSet::Replace(GroupId group) {
@@ -346,7 +360,7 @@ void PartitionSet::Close(GroupId group) {
     why = found->second.why;
   }
   if (stopped_) return;
-  ++closing_;
+  ++busy_;
   Shard& shard = *options_.shards[partition->shard()];
   shard.executor().Post([this, &shard, partition, identity, since, why] {
     absl::Status reason = why == Leave::kDeleted
@@ -385,7 +399,7 @@ absl::Status PartitionSet::RemoveFiles(const storage::LogEnv& env,
 }
 
 void PartitionSet::OnClosed(GroupId group, Leave why, const absl::Status& removed) {
-  --closing_;
+  --busy_;
   if (stopped_) return MaybeStopped();
   {
     std::lock_guard lock(mutex_);
@@ -408,33 +422,29 @@ void PartitionSet::OnClosed(GroupId group, Leave why, const absl::Status& remove
   }
 }
 
-// Those that were being closed before are waited for like the others.
+// Those that were being opened or closed before are waited for like the others.
 void PartitionSet::MaybeStopped() {
-  if (closing_ == 0 && on_stopped_) std::exchange(on_stopped_, nullptr)();
+  if (busy_ == 0 && on_stopped_) std::exchange(on_stopped_, nullptr)();
+}
+
+void PartitionSet::StopOne(std::shared_ptr<DataPartition> partition) {
+  ++busy_;
+  Executor& home = options_.shards[0]->executor();
+  options_.shards[partition->shard()]->executor().Post([this, partition, &home] {
+    partition->Stop(MakeError(Errc::kShuttingDown, "the broker is stopping"), [this, &home] {
+      home.Post([this] {
+        --busy_;
+        MaybeStopped();
+      });
+    });
+  });
 }
 
 void PartitionSet::Stop(Task closed) {
   stopped_ = true;
-  // Counts down on executor 0.
-  auto left = std::make_shared<size_t>(0);
   on_stopped_ = std::move(closed);
-  Executor& home = options_.shards[0]->executor();
-  std::vector<std::shared_ptr<DataPartition>> all = All();
-  *left = all.size() + 1;
-  ++closing_;
-  auto one_less = [this, left] {
-    if (--*left > 0) return;
-    --closing_;
-    MaybeStopped();
-  };
-  for (std::shared_ptr<DataPartition>& partition : all) {
-    Shard& shard = *options_.shards[partition->shard()];
-    shard.executor().Post([partition, &home, one_less] {
-      partition->Stop(MakeError(Errc::kShuttingDown, "the broker is stopping"),
-                      [&home, one_less] { home.Post(one_less); });
-    });
-  }
-  home.Post(one_less);
+  for (std::shared_ptr<DataPartition>& partition : All()) StopOne(std::move(partition));
+  options_.shards[0]->executor().Post([this] { MaybeStopped(); });
 }
 
 std::shared_ptr<DataPartition> PartitionSet::Find(GroupId group) const {

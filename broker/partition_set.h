@@ -118,6 +118,9 @@ class PartitionSet {
                            LogIndex since, Leave why) const;
   void Replace(GroupId group);
   void Close(GroupId group);
+  // An opening has ended, one way or the other.
+  void OnTried(GroupId group);
+  void StopOne(std::shared_ptr<DataPartition> partition);
   void MaybeStopped();
   void OnClosed(GroupId group, Leave why, const absl::Status& removed);
 
@@ -125,7 +128,7 @@ class PartitionSet {
 
   Options options_;
   std::atomic<bool> stopped_{false};
-  size_t closing_ = 0;  // Replicas, and Stop itself. Executor 0, as the next.
+  size_t busy_ = 0;  // Replicas that are being opened, closed or stopped. Executor 0, as the next.
   Task on_stopped_;
   mutable std::mutex mutex_;
   absl::btree_map<GroupId, Entry> entries_;  // Guarded by mutex_.

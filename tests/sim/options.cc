@@ -220,6 +220,10 @@ Options Options::Draw(uint64_t seed) {
   for (Fault fault : {Fault::kStop, Fault::kReorder, Fault::kDuplicate}) {
     options.faults[static_cast<size_t>(fault)] = random.Below(3) == 0;
   }
+  // A machine that goes off just after a clean stop may be in doubt as well.
+  if (options.unflushed && options.has(Fault::kWipe)) {
+    options.faults[static_cast<size_t>(Fault::kStop)] = false;
+  }
   if (random.Below(4) == 0) {
     options.faults[static_cast<size_t>(Fault::kJoin)] = true;
     options.nodes = std::max(options.nodes, 4);
