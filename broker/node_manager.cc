@@ -292,6 +292,7 @@ void NodeManager::AskAround() {
 }
 
 void NodeManager::TakeFullState(NodeId node, const FullState& state) {
+  if (state.controller && !peers_.contains(state.controller->node)) SetPeer(*state.controller);
   std::vector<GroupId> changed = options_.leaders.Replace(node, state);
   std::vector<LeaderState> orphaned;
   for (GroupId group : changed) {
@@ -368,7 +369,10 @@ void NodeManager::OnLeaderStates(NodeId from, std::vector<LeaderState> states) {
 FullState NodeManager::OnFullStateAsked() {
   NodeId self = options_.self.node;
   std::set<GroupId> failed = options_.leaders.FailedOf(self);
-  return {options_.leaders.LedBy(self), {failed.begin(), failed.end()}};
+  FullState state{options_.leaders.LedBy(self), {failed.begin(), failed.end()}};
+  auto controller = peers_.find(options_.leaders.Get(kMetadataGroup).leader);
+  if (controller != peers_.end()) state.controller = controller->second.address;
+  return state;
 }
 
 void NodeManager::OnControllerCall(std::string request,

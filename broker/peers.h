@@ -68,6 +68,9 @@ struct Heartbeat {
 struct FullState {
   std::vector<LeaderState> led;
   std::vector<GroupId> failed;
+  // Whom the sender takes for the controller, when it is somebody else: a broker that was told of
+  // the founders only may not know where that one is.
+  std::optional<PeerAddress> controller{};
 };
 
 // D15: what a member asks its leader for when it lacks entries that the leader's log no longer has.

@@ -104,6 +104,10 @@ LeaderState FromProto(const control::LeaderState& from) {
 void ToProto(const FullState& from, control::FullStateReply& to) {
   for (const LeaderState& state : from.led) ToProto(state, *to.add_led());
   for (GroupId group : from.failed) to.add_failed(group.value());
+  if (!from.controller) return;
+  to.mutable_controller()->set_node(from.controller->node.value());
+  to.mutable_controller()->set_host(from.controller->host);
+  to.mutable_controller()->set_control_port(from.controller->control_port);
 }
 
 FullState FromProto(const control::FullStateReply& from) {
@@ -111,6 +115,10 @@ FullState FromProto(const control::FullStateReply& from) {
   to.led.reserve(static_cast<size_t>(from.led_size()));
   for (const auto& state : from.led()) to.led.push_back(FromProto(state));
   for (uint64_t group : from.failed()) to.failed.push_back(GroupId(group));
+  if (from.has_controller()) {
+    to.controller = {NodeId(from.controller().node()), from.controller().host(),
+                     static_cast<uint16_t>(from.controller().control_port()), 0};
+  }
   return to;
 }
 

@@ -142,5 +142,27 @@ TEST_F(NodeManagerTest, WhomNobodyBeatsForAsksWhoIsThereAndWhatTheyLead) {
   EXPECT_EQ(leaders_.Get(kMetadataGroup).leader, NodeId(2));
 }
 
+// As a founder that lost its disk, when the controller is a broker that came later.
+TEST_F(NodeManagerTest, WhoAsksAroundIsToldWhereAControllerIsThatNobodyTold) {
+  network_.results[NodeId(2)] = {HandshakeOutcome::kDone, {NodeId(2)}, 1, ""};
+  network_.results[NodeId(5)] = {HandshakeOutcome::kDone, {NodeId(5)}, 1, ""};
+  StartWithPeers({NodeId(2)});
+  network_.states[NodeId(2)].controller = PeerAddress{NodeId(5), "far", 7, 0};
+  network_.states[NodeId(5)].led = {{kMetadataGroup, Term(2), NodeId(5), 0, {}}};
+  nodes_.AskAround();
+  executor_.RunReady();
+  EXPECT_THAT(nodes_.peers(), ElementsAre(NodeId(2), NodeId(5)));
+  nodes_.AskAround();
+  executor_.RunReady();
+  EXPECT_EQ(leaders_.Get(kMetadataGroup).leader, NodeId(5));
+}
+
+TEST_F(NodeManagerTest, TellsWhomItTakesForTheController) {
+  StartWithPeers({NodeId(2)});
+  EXPECT_FALSE(nodes_.OnFullStateAsked().controller.has_value());
+  leaders_.Merge({kMetadataGroup, Term(2), NodeId(2), 0, {}});
+  EXPECT_EQ(nodes_.OnFullStateAsked().controller->node, NodeId(2));
+}
+
 }  // namespace
 }  // namespace garam

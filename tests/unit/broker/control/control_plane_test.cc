@@ -335,7 +335,9 @@ TEST(ControlPlaneTest, ARemovedPeerIsSilent) {
 TEST(ControlPlaneTest, FullStateAndFormationTravelWhole) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
-  two.core.full_state = {{{GroupId(7), Term(3), NodeId(2), 5, {NodeId(2)}}}, {GroupId(9)}};
+  two.core.full_state = {{{GroupId(7), Term(3), NodeId(2), 5, {NodeId(2)}}},
+                         {GroupId(9)},
+                         PeerAddress{NodeId(4), "there", 12, 0}};
   const FormationProposal proposal{"c", {{NodeId(1), Incarnation(101), "a:1"}}};
   two.core.formation = {two.core.self(), false, proposal};
   one.plane->SetPeer(two.address());
@@ -345,6 +347,9 @@ TEST(ControlPlaneTest, FullStateAndFormationTravelWhole) {
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->led, two.core.full_state.led);
   EXPECT_EQ(state->failed, two.core.full_state.failed);
+  EXPECT_EQ(state->controller->node, NodeId(4));
+  EXPECT_EQ(state->controller->host, "there");
+  EXPECT_EQ(state->controller->control_port, 12);
 
   const auto status = Await<absl::StatusOr<FormationStatus>>(
       [&](auto done) { one.plane->FetchFormation(NodeId(2), std::move(done)); });
@@ -357,6 +362,27 @@ TEST(ControlPlaneTest, FullStateAndFormationTravelWhole) {
       [&](auto done) { one.plane->OfferFormation(NodeId(2), proposal, std::move(done)); });
   EXPECT_TRUE(offer.ok()) << offer;
   EXPECT_TRUE(two.core.WaitUntil([&] { return two.core.offered == proposal; }));
+}
+
+TEST(ControlPlaneTest, PiecesOfLogsTravelWhole) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  const CopyRequest asked{GroupId(5), CopyRequest::Piece{LogIndex(7), 1000, 1 << 20}};
+  two.core.copy_answer = CopyReply{std::string(1 << 20, 'p'), "image"};
+  one.plane->SetPeer(two.address());
+  const auto reply = Await<absl::StatusOr<CopyReply>>(
+      [&](auto done) { one.plane->CopyLog(NodeId(2), asked, std::move(done)); });
+  ASSERT_TRUE(reply.ok()) << reply.status();
+  EXPECT_EQ(reply->bytes, two.core.copy_answer->bytes);
+  EXPECT_EQ(reply->snapshot, "image");
+  EXPECT_TRUE(two.core.WaitUntil([&] { return two.core.copies_asked.size() == 1; }));
+  EXPECT_EQ(two.core.copies_asked[0], asked);
+
+  two.core.copy_answer = MakeError(Errc::kNotLeader, "not here");
+  const auto refused = Await<absl::StatusOr<CopyReply>>([&](auto done) {
+    one.plane->CopyLog(NodeId(2), {GroupId(5), {}}, std::move(done));
+  });
+  EXPECT_EQ(ErrcOf(refused.status()), Errc::kNotLeader);
 }
 
 absl::StatusOr<std::string> CallController(Node& from, NodeId to, Duration timeout) {
