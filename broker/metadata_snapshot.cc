@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "common/endian.h"
-#include "common/mutation.h"
 #include "common/status.h"
 
 namespace garam {
@@ -50,7 +49,7 @@ absl::StatusOr<MetadataSnapshot> LoadMetadataSnapshot(storage::KvStore& kv) {
 LogIndex CommittedBy(const MetadataSnapshot& snapshot, const TermRows& terms, LogIndex last_index) {
   const LogIndex applied = snapshot.image->applied_index();
   const bool has_it = applied <= last_index && terms.TermAt(applied) == snapshot.term;
-  return has_it || Mutated(Mutation::kSnapshotVouches) ? applied : LogIndex(0);
+  return has_it ? applied : LogIndex(0);
 }
 
 }  // namespace garam

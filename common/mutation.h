@@ -31,8 +31,6 @@ enum class Mutation : uint8_t {
   kBlankVotes,            // D18: whoever has lost its disk votes, and counts as who it was.
   kNoCheckQuorum,         // A leader without a quorum stays.
   kSleepUntold,           // Followers are not told the last commit.
-  kInstallOverOurs,       // A copied log replaces what has been acknowledged above its end.
-  kInstallKeepsMembers,   // An uncommitted configuration outlives the log that it was in.
   // Around it.
   kDoubtIgnored,           // D3: a log that lost its end votes like any other.
   kDoubtNotNoted,          // D3: nothing is on record before a written-only answer.
@@ -42,7 +40,6 @@ enum class Mutation : uint8_t {
   kSyncSkipped,            // A log says durable without having synced.
   kNamesNotSynced,         // A new segment's name is not synced.
   kRecoveredTailUnsynced,  // Recovery calls durable what only the page cache has.
-  kSnapshotVouches,        // What was applied counts as committed, whatever the log has.
   kSnapshotUnsynced,       // The metadata log is cut before its snapshot is on the disk.
   kStaleOffsets,           // Offsets of what was truncated are not given out again.
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.

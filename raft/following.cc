@@ -119,7 +119,6 @@ bool Core::TooFarBehind(const Append& message, LogIndex hint) {
 
 bool Core::NeedsInstall(LogIndex last, Term last_term) const {
   if (role_ != Role::kFollower || last <= commit_) return false;
-  if (Mutated(Mutation::kInstallOverOurs)) return true;
   return last > last_index() || log_.TermAt(last) != last_term;
 }
 
@@ -128,7 +127,7 @@ void Core::Install(InitialState state, MonoTime now) {
   log_ = RaftLog(state.first_index, state.last_index, std::move(state.terms));
   if (!state.configurations.empty()) {
     configurations_ = std::move(state.configurations);
-  } else if (!Mutated(Mutation::kInstallKeepsMembers)) {
+  } else {
     configurations_.resize(1);
   }
   if (log_.last_term() > term()) BecomeFollower(log_.last_term(), kNoNode, now);

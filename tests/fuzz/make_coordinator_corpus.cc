@@ -20,6 +20,7 @@
 #include "storage/fake_kv_store.h"
 #include "storage/hard_state_store.h"
 #include "storage/log_identity.h"
+#include "storage/manifest.h"
 #include "tests/fuzz/pieces.h"
 
 namespace garam::fuzz {
@@ -196,10 +197,31 @@ void WriteRows(const path& folder) {
   WriteInput(folder, "hard-states", rows);
 }
 
+void WriteManifest(const path& folder) {
+  storage::Manifest manifest;
+  const auto add = [&manifest](int64_t first, int64_t last, int64_t offset, int32_t before) {
+    const Term term(before + 1);
+    manifest.terms.Append(term, LogIndex(first), Offset(offset));
+    manifest.segments.push_back({{GroupId(7), LogIndex(first), Offset(offset), Term(before)},
+                                 {LogIndex(last), term, Offset(offset + 100)},
+                                 4096});
+    manifest.next = {GroupId(7), LogIndex(last + 1), Offset(offset + 100), term};
+  };
+  add(1, 40, 0, 0);
+  add(41, 90, 100, 1);
+  manifest.start_offset = Offset(30);
+  manifest.configuration = {LogIndex(12), "members"};
+  std::string bytes = storage::EncodeManifest(manifest);
+  if (!storage::DecodeManifest(bytes).ok()) std::abort();
+  bytes.resize(bytes.size() - sizeof(uint32_t));  // The fuzzer adds the checksum.
+  WriteInput(folder, "manifest", '\5' + bytes);
+}
+
 void WriteState(const path& folder, const Cluster& cluster) {
   WriteConfigurations(folder);
   WriteIdentities(folder);
   WriteRows(folder);
+  WriteManifest(folder);
   // One byte of format, the term, the image: broker/metadata_snapshot.cc.
   WriteInput(folder, "metadata-row", std::string("\4\2\0\0\0\5", 6) + cluster.moving());
 }

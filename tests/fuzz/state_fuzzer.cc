@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/metadata_snapshot.h"
+#include "common/byte_codec.h"
 #include "common/crc32c.h"
 #include "coordinator/node_identity_file.h"
 #include "proto/metadata.pb.h"
@@ -17,6 +18,7 @@
 #include "storage/fake_kv_store.h"
 #include "storage/hard_state_store.h"
 #include "storage/log_identity.h"
+#include "storage/manifest.h"
 #include "tests/fuzz/allocation_limit.h"
 #include "tests/fuzz/pieces.h"
 #include "tests/fuzz/require.h"
@@ -103,14 +105,24 @@ void FeedMetadataRow(std::string_view row) {
   Require(again.ok() && again->term == snapshot->term, "a snapshot has changed on its way");
 }
 
+// With the checksum that it should have: chance would not find one.
+void FeedManifest(std::string_view body) {
+  std::string bytes(body);
+  ByteWriter(bytes).Put(Crc32c(body));
+  const auto manifest = storage::DecodeManifest(bytes);
+  if (!manifest.ok()) return;
+  const auto again = storage::DecodeManifest(storage::EncodeManifest(*manifest));
+  Require(again.ok() && *again == *manifest, "a manifest has changed on its way");
+}
+
 size_t FixedBytes(uint8_t kind, std::string_view bytes) {
-  if (kind % 5 != 4 || bytes.size() < kRowHeadBytes) return kFixedBytes;
+  if (kind % 6 != 4 || bytes.size() < kRowHeadBytes) return kFixedBytes;
   return FixedBytesOf<metadata::Snapshot>(bytes.substr(kRowHeadBytes));
 }
 
 void Feed(uint8_t kind, std::string_view bytes) {
   const AllocationLimit limit(bytes.size(), kFactor, FixedBytes(kind, bytes));
-  switch (kind % 5) {
+  switch (kind % 6) {
     case 0:
       return FeedConfiguration(bytes);
     case 1:
@@ -119,8 +131,10 @@ void Feed(uint8_t kind, std::string_view bytes) {
       return FeedLogIdentity(bytes);
     case 3:
       return FeedRows(Pieces(bytes));
-    default:
+    case 4:
       return FeedMetadataRow(bytes);
+    default:
+      return FeedManifest(bytes);
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kOutstandingMax = 5;
 constexpr Duration kProduceTimeout = std::chrono::seconds(3);
-constexpr Duration kRetry = Millis(20);
+constexpr Duration kReadTimeout = Millis(1000);
 
 }  // namespace
 
@@ -270,17 +270,26 @@ void Workload::KeepReading(size_t number) {
   });
 }
 
+// What a read that waits for its answer does when none comes, or one that is no good: it begins
+// again, once. A leadership may have just moved, or its node be gone.
+std::function<bool()> Workload::Attempt(std::function<void()> again) {
+  auto over = std::make_shared<bool>(false);
+  world_.After(kReadTimeout, [over, again] {
+    if (!std::exchange(*over, true)) again();
+  });
+  return [over] { return !std::exchange(*over, true); };
+}
+
 void Workload::ReadAll(const Target& target, std::function<void()> done) {
+  auto again = [this, target, done] { ReadAll(target, done); };
+  const std::function<bool()> take = Attempt(again);
   SimNode* leader = nullptr;
-  auto again = [this, target, done] {
-    world_.After(kRetry, [this, target, done] { ReadAll(target, done); });
-  };
-  if (LeaderOf(target, &leader) == nullptr) return again();
-  OnPartition(*leader, target, [this, target, done, again](SimNode&, const auto& partition) {
+  if (LeaderOf(target, &leader) == nullptr) return;
+  OnPartition(*leader, target, [this, target, done, take](SimNode&, const auto& partition) {
     partition->FindSpecial(
         SpecialOffset::kEarliest, std::nullopt,
-        [this, target, done, again, group = partition->group()](absl::StatusOr<FoundOffset> start) {
-          if (!start.ok()) return again();
+        [this, target, done, take, group = partition->group()](absl::StatusOr<FoundOffset> start) {
+          if (!start.ok() || !take()) return;
           oracle_.CheckStart(group, start->offset);
           world_.After(Micros(10), [this, target, done, from = start->offset] {
             ReadFrom(target, from, done);
@@ -290,36 +299,39 @@ void Workload::ReadAll(const Target& target, std::function<void()> done) {
 }
 
 void Workload::ReadFrom(const Target& target, Offset from, std::function<void()> done) {
+  auto again = [this, target, from, done] { ReadFrom(target, from, done); };
+  const std::function<bool()> take = Attempt(again);
   SimNode* leader = nullptr;
-  // A leadership that has just moved, or is about to: once more, as a client would.
-  auto again = [this, target, from, done] {
-    world_.After(kRetry, [this, target, from, done] { ReadFrom(target, from, done); });
-  };
-  if (LeaderOf(target, &leader) == nullptr) return again();
-  OnPartition(*leader, target, [this, target, from, done, again](SimNode&, const auto& partition) {
+  if (LeaderOf(target, &leader) == nullptr) return;
+  OnPartition(*leader, target, [this, target, from, done, take](SimNode&, const auto& partition) {
     ReadSpec spec;
     spec.from = from;
     spec.bytes_max = 100'000;
-    partition->Read(spec, [this, target, from, done, again,
+    partition->Read(spec, [this, target, from, done, take,
                            group = partition->group()](absl::StatusOr<ReadResult> result) {
-      if (ErrcOf(result.status()) == Errc::kNotLeader) return again();
+      if (ErrcOf(result.status()) == Errc::kNotLeader || !take()) return;
       if (!result.ok()) return world_.Fail("cannot read: " + result.status().ToString());
       world_.After(Micros(10), [this, target, from, done, group, read = *std::move(result)] {
-        Offset next = from;
-        for (const Bytes& bytes : read.batches) {
-          const RecordBatchView batch(bytes.data());
-          // The log may begin inside a batch.
-          const bool first = next == from && batch.base_offset() < next;
-          if (batch.base_offset() != next && !first) world_.Fail("a read skips records");
-          next = batch.next_offset();
-          oracle_.OnRead(group, batch.base_offset(), ValueIn(bytes.view()), read.high_watermark);
-        }
-        if (next >= oracle_.end_offset(group)) return done();
-        if (next == from) return world_.Fail("a read comes back empty below the high watermark");
-        ReadFrom(target, next, done);
+        TakeRead(target, from, group, read, done);
       });
     });
   });
+}
+
+void Workload::TakeRead(const Target& target, Offset from, GroupId group, const ReadResult& read,
+                        std::function<void()> done) {
+  Offset next = from;
+  for (const Bytes& bytes : read.batches) {
+    const RecordBatchView batch(bytes.data());
+    // The log may begin inside a batch.
+    const bool first = next == from && batch.base_offset() < next;
+    if (batch.base_offset() != next && !first) world_.Fail("a read skips records");
+    next = batch.next_offset();
+    oracle_.OnRead(group, batch.base_offset(), ValueIn(bytes.view()), read.high_watermark);
+  }
+  if (next >= oracle_.end_offset(group)) return done();
+  if (next == from) return world_.Fail("a read comes back empty below the high watermark");
+  ReadFrom(target, next, done);
 }
 
 }  // namespace garam::sim

@@ -57,6 +57,9 @@ class Workload {
  private:
   // The rest of the partition, from `from` on.
   void ReadFrom(const Target& target, Offset from, std::function<void()> done);
+  void TakeRead(const Target& target, Offset from, GroupId group, const ReadResult& read,
+                std::function<void()> done);
+  std::function<bool()> Attempt(std::function<void()> again);
   SimNode* AnyNode(bool ready = false);
   void EnsureTopic(const std::string& name, int partitions);
   void CreateTopic(const std::string& name, int partitions);
