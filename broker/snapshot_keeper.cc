@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "common/logging.h"
-#include "common/mutation.h"
 
 namespace garam {
 
@@ -30,8 +29,7 @@ void SnapshotKeeper::MaybeWrite() {
   writing_ = true;
   pool_.Submit([this, weak = std::weak_ptr<bool>(alive_), &kv = kv_, &home = home_,
                 snapshot = *newest_, waiting = std::exchange(waiting_, {})]() mutable {
-    const bool sync = !waiting.empty() && !Mutated(Mutation::kSnapshotUnsynced);
-    absl::Status saved = SaveMetadataSnapshot(kv, snapshot, sync);
+    absl::Status saved = SaveMetadataSnapshot(kv, snapshot, /*sync=*/!waiting.empty());
     if (!saved.ok()) LogWarn("the metadata snapshot is not saved: {}", saved.ToString());
     home.Post([this, weak, saved, waiting = std::move(waiting)]() mutable {
       if (weak.expired()) return;

@@ -40,7 +40,6 @@ enum class Mutation : uint8_t {
   kSyncSkipped,            // A log says durable without having synced.
   kNamesNotSynced,         // A new segment's name is not synced.
   kRecoveredTailUnsynced,  // Recovery calls durable what only the page cache has.
-  kSnapshotUnsynced,       // The metadata log is cut before its snapshot is on the disk.
   kStaleOffsets,           // Offsets of what was truncated are not given out again.
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
   kReadUncommitted,        // Fetches see what is not committed.

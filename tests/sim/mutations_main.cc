@@ -57,7 +57,6 @@ const std::vector<Row>& Rows() {
       {Mutation::kSyncSkipped, "sync skipped", 500, "power"},
       {Mutation::kNamesNotSynced, "names not synced", 500, "power"},
       {Mutation::kRecoveredTailUnsynced, "recovered tail unsynced", 4000, "blackouts"},
-      {Mutation::kSnapshotUnsynced, "snapshot unsynced", 2000, "trims"},
       {Mutation::kStaleOffsets, "stale offsets", 500, "hectic"},
       {Mutation::kMinIsrIgnored, "min.insync ignored"},
       {Mutation::kReadUncommitted, "reads uncommitted"},
