@@ -1,10 +1,10 @@
 // DeleteRecords: moves the log start of partitions, on all of their replicas.
 #include <algorithm>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "broker/gateway/error_map.h"
+#include "broker/gateway/handlers/each_partition.h"
 #include "broker/gateway/handlers/handlers.h"
 #include "broker/gateway/handlers/partition_calls.h"
 #include "proto/kafka/delete_records.h"
@@ -23,26 +23,12 @@ class DeleteRecordsOperation : public std::enable_shared_from_this<DeleteRecords
 
   void Start(const DeleteRecordsRequest& message) {
     deadline_ = request_->broker().clock().Mono() + Millis(std::max(message.timeout_ms, 0));
-    for (const auto& topic : message.topics) {
-      auto& answer = response_.topics.emplace_back();
-      answer.name = topic.name;
-      answer.partitions.resize(topic.partitions.size());
-      missing_ += topic.partitions.size();
-    }
-    ++missing_;  // For ourselves.
-    std::set<std::pair<std::string_view, int32_t>> seen;
-    for (size_t t = 0; t < message.topics.size(); ++t) {
-      const auto& topic = message.topics[t];
-      for (size_t p = 0; p < topic.partitions.size(); ++p) {
-        Answer& answer = response_.topics[t].partitions[p];
-        answer.partition_index = topic.partitions[p].partition_index;
-        if (seen.emplace(topic.name, answer.partition_index).second) {
-          Delete(topic.name, Offset(topic.partitions[p].offset), answer);
-        } else {
-          Done(answer, MakeError(Errc::kInvalidRequest, "the partition is named twice"));
-        }
-      }
-    }
+    missing_ = LayOutAnswers(message, response_) + 1;  // One for ourselves.
+    ForEachAnswer(message, response_,
+                  [this](std::string_view topic, const auto& asked, Answer& answer, bool again) {
+                    if (!again) return Delete(topic, Offset(asked.offset), answer);
+                    Done(answer, MakeError(Errc::kInvalidRequest, "the partition is named twice"));
+                  });
     OneDone();
   }
 

@@ -1,10 +1,10 @@
 // ListOffsets: an offset for a time, or for one of the special times below zero.
 #include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "broker/gateway/error_map.h"
+#include "broker/gateway/handlers/each_partition.h"
 #include "broker/gateway/handlers/handlers.h"
 #include "broker/gateway/handlers/partition_calls.h"
 #include "proto/kafka/list_offsets.h"
@@ -42,28 +42,18 @@ class ListOffsetsOperation : public std::enable_shared_from_this<ListOffsetsOper
   explicit ListOffsetsOperation(RequestPtr request) : request_(std::move(request)) {}
 
   void Start(const ListOffsetsRequest& message) {
-    for (const auto& topic : message.topics) {
-      auto& answer = response_.topics.emplace_back();
-      answer.name = topic.name;
-      answer.partitions.resize(topic.partitions.size());
-      missing_ += topic.partitions.size();
-    }
-    ++missing_;  // For ourselves.
-    std::set<std::pair<std::string_view, int32_t>> seen;
-    for (size_t t = 0; t < message.topics.size(); ++t) {
-      const auto& topic = message.topics[t];
-      for (size_t p = 0; p < topic.partitions.size(); ++p) {
-        auto& answer = response_.topics[t].partitions[p];
-        answer.partition_index = topic.partitions[p].partition_index;
-        if (message.replica_id >= 0) {
-          Fail(answer, MakeError(Errc::kReplicaNotAllowed, "clients are no replicas"));
-        } else if (!seen.emplace(topic.name, answer.partition_index).second) {
-          Fail(answer, MakeError(Errc::kInvalidRequest, "the partition is asked for twice"));
-        } else {
-          Look(topic.name, topic.partitions[p], answer);
-        }
-      }
-    }
+    missing_ = LayOutAnswers(message, response_) + 1;  // One for ourselves.
+    ForEachAnswer(message, response_,
+                  [&](std::string_view topic, const auto& asked, Answer& answer, bool again) {
+                    if (message.replica_id >= 0) {
+                      Fail(answer, MakeError(Errc::kReplicaNotAllowed, "clients are no replicas"));
+                    } else if (again) {
+                      Fail(answer,
+                           MakeError(Errc::kInvalidRequest, "the partition is asked for twice"));
+                    } else {
+                      Look(topic, asked, answer);
+                    }
+                  });
     OneDone();
   }
 
