@@ -30,6 +30,8 @@ class LogCopy final : public std::enable_shared_from_this<LogCopy> {
   void Start(NodeId from);
   // `quiet` runs when nothing touches the log's folder any more.
   void Stop(Task quiet);
+  // The replica goes without that, as in a crash: late answers find nothing to do.
+  void Abandon() { stopped_ = true; }
 
  private:
   using InstallPtr = std::unique_ptr<storage::SegmentInstall>;

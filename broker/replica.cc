@@ -35,7 +35,9 @@ Replica::Replica(Shard& shard, GroupId group, ReplicaEvents& events)
 
 // Once closed, it may be destroyed on any thread.
 Replica::~Replica() {
-  if (!closed_ && core_ != nullptr) shard_.Remove(this);
+  if (closed_) return;
+  copy_->Abandon();
+  if (core_ != nullptr) shard_.Remove(this);
 }
 
 void Replica::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log,
