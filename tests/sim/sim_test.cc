@@ -45,6 +45,11 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
   constexpr Case kFound[] = {
       {3, "", "a core said that it had stopped while its last jobs were under way"},
       {14, "", "a broker that joined while there was no controller never found the next one"},
+      {993, "", "a founder without a disk could not find a controller that came later"},
+      {76, "trims", "an older metadata snapshot replaced a newer one"},
+      {268, "trims", "a manifest lacked its members after a restart"},
+      {1034, "trims", "a leader just elected gave a manifest without members"},
+      {2359, "trims", "who had left a group voted in it by an older image"},
   };
   for (const Case& found : kFound) {
     const Outcome outcome = sim::Run(*Options::Draw(found.seed, found.profile), false);
