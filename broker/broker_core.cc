@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "broker/initial_state.h"
 #include "broker/metadata_snapshot.h"
 #include "broker/topic_config_parse.h"
 #include "common/logging.h"
@@ -400,8 +401,6 @@ void BrokerCore::Register() {
                       }
                       LogInfo("waiting for a controller to register with");
                       nodes_->AskAround();  // There may be another one by now.
-                      // Whoever does not know this broker sends it no heartbeats.
-                      nodes_->ProbeAll();
                       Register();
                     });
 }

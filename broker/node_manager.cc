@@ -82,10 +82,6 @@ std::set<NodeId> NodeManager::peers() const {
   return nodes;
 }
 
-void NodeManager::ProbeAll() {
-  for (const auto& [node, peer] : peers_) Probe(node);
-}
-
 std::set<NodeId> NodeManager::live() const {
   std::lock_guard lock(live_mutex_);
   return live_;

@@ -65,8 +65,6 @@ class NodeManager final : public PeerEvents {
   // never was a peer.
   void RemovePeer(NodeId node);
   std::set<NodeId> peers() const;
-  // Shakes hands with every peer, whatever is known of it.
-  void ProbeAll();
   // The cluster id, once this node belongs to one.
   void SetClusterId(std::string cluster_id) { options_.self.cluster_id = std::move(cluster_id); }
   const NodeIdentity& self() const { return options_.self; }

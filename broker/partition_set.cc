@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "broker/initial_state.h"
 #include "broker/topic_config_parse.h"
 #include "common/endian.h"
 #include "common/logging.h"
@@ -64,23 +65,6 @@ raft::Configuration FoundersFor(const PartitionImage& partition, const ReplicaIm
 }
 
 }  // namespace
-
-absl::StatusOr<raft::InitialState> InitialStateOf(const storage::Log& log,
-                                                  const HardState& hard_state,
-                                                  raft::Configuration founders, LogIndex commit) {
-  raft::InitialState state;
-  state.hard_state = hard_state;
-  state.first_index = log.first_index();
-  state.last_index = log.last_index();
-  state.commit = std::clamp(commit, log.first_index() - 1, log.last_index());
-  state.terms = log.terms();
-  state.configurations.push_back({LogIndex(0), std::move(founders)});
-  for (const ConfigurationRow& row : log.configurations()) {
-    ASSIGN_OR_RETURN(raft::Configuration configuration, raft::Configuration::Decode(row.payload));
-    state.configurations.push_back({row.index, std::move(configuration)});
-  }
-  return state;
-}
 
 size_t PartitionSet::ShardOf(const TopicId& topic, int32_t partition, size_t shards) {
   uint64_t hash = LoadBigEndian<uint64_t>(topic.raw().data() + sizeof(uint64_t));

@@ -135,10 +135,4 @@ class PartitionSet {
   std::map<GroupId, uint32_t> lives_;        // See Opening::life. Guarded by mutex_.
 };
 
-// What a replica starts with, given its recovered log. `founders` is the configuration that it was
-// made with, empty for one that a leader is to tell. Fails on a configuration of a newer format.
-absl::StatusOr<raft::InitialState> InitialStateOf(const storage::Log& log,
-                                                  const HardState& hard_state,
-                                                  raft::Configuration founders, LogIndex commit);
-
 }  // namespace garam

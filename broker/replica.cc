@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "broker/initial_state.h"
 #include "broker/log_copy.h"
 #include "broker/shard.h"
 #include "common/logging.h"
@@ -175,14 +176,7 @@ void Replica::ReplaceLog(std::unique_ptr<storage::SegmentInstall> install,
 }
 
 absl::Status Replica::TakeInstalled() {
-  raft::InitialState state;
-  state.first_index = log_->first_index();
-  state.last_index = log_->last_index();
-  state.terms = log_->terms();
-  for (const ConfigurationRow& row : log_->configurations()) {
-    ASSIGN_OR_RETURN(raft::Configuration configuration, raft::Configuration::Decode(row.payload));
-    state.configurations.push_back({row.index, std::move(configuration)});
-  }
+  ASSIGN_OR_RETURN(raft::InitialState state, StateOfLog(*log_));
   core_->Install(std::move(state), shard_.now());
   events_.OnInstalled();
   return absl::OkStatus();

@@ -33,6 +33,19 @@ class DoubtTest : public CoreTest {
     cluster().Restart(node);
     cluster().AnnounceRestarted(node);
   }
+  // C is back, A is not yet.
+  void ExpectThatNobodyLeadsWithoutA() {
+    cluster().Rejoin(kC);
+    cluster().AnnounceUp(kC);
+    cluster().AnnounceDown(kA);
+    cluster().RunFor(Millis(5000));
+    EXPECT_EQ(cluster().Leader(), kNoNode) << "B and C are a majority, and neither has x";
+    Restart(kA);
+    cluster().RunFor(Millis(3000));
+    EXPECT_EQ(cluster().Leader(), kA);
+    EXPECT_THAT(cluster().Payloads(kB), Contains("x"));
+    EXPECT_THAT(cluster().Payloads(kC), Contains("x"));
+  }
 };
 
 TEST_F(DoubtTest, AReplicaInDoubtNeitherVotesNorStands) {
@@ -40,16 +53,7 @@ TEST_F(DoubtTest, AReplicaInDoubtNeitherVotesNorStands) {
   LosePower(kB);
   cluster().Crash(kA, Cluster::Loss::kProcess);
   Restart(kB);
-  cluster().Rejoin(kC);
-  cluster().AnnounceUp(kC);
-  cluster().AnnounceDown(kA);
-  cluster().RunFor(Millis(5000));
-  EXPECT_EQ(cluster().Leader(), kNoNode) << "B and C are a majority, and neither has x";
-  Restart(kA);
-  cluster().RunFor(Millis(3000));
-  EXPECT_EQ(cluster().Leader(), kA);
-  EXPECT_THAT(cluster().Payloads(kB), Contains("x"));
-  EXPECT_THAT(cluster().Payloads(kC), Contains("x"));
+  ExpectThatNobodyLeadsWithoutA();
 }
 
 TEST_F(DoubtTest, EndsWhenTheLogHasAgainWhatTheLeaderHas) {
@@ -233,16 +237,7 @@ TEST_F(DoubtTest, AnEarlierMessageDoesNotMakeALogWholeThatBeganAnew) {
   cluster().Run();
   ASSERT_EQ(core(kB).last_index(), earlier.leader_last);
   EXPECT_TRUE(core(kB).in_doubt());
-  cluster().Rejoin(kC);
-  cluster().AnnounceUp(kC);
-  cluster().AnnounceDown(kA);
-  cluster().RunFor(Millis(5000));
-  EXPECT_EQ(cluster().Leader(), kNoNode) << "B and C are a majority, and neither has x";
-  Restart(kA);
-  cluster().RunFor(Millis(3000));
-  EXPECT_EQ(cluster().Leader(), kA);
-  EXPECT_THAT(cluster().Payloads(kB), Contains("x"));
-  EXPECT_THAT(cluster().Payloads(kC), Contains("x"));
+  ExpectThatNobodyLeadsWithoutA();
 }
 
 TEST_F(DoubtTest, NobodyIsElectedByLogsThatBeganAnew) {
