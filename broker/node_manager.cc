@@ -71,6 +71,7 @@ void NodeManager::RemovePeer(NodeId node) {
     rejected_by_.erase(node);
     SetLive(node, false);
     SetInDoubt(node, false);
+    ForgetReached(node);
     Digest();
   }
   options_.on_event(node, NodeEvent::kDown);
@@ -83,13 +84,13 @@ std::set<NodeId> NodeManager::peers() const {
 }
 
 std::set<NodeId> NodeManager::live() const {
-  std::lock_guard lock(live_mutex_);
+  std::lock_guard lock(mutex_);
   return live_;
 }
 
 std::set<NodeId> NodeManager::listed() const {
   const MonoTime now = options_.clock.Mono();
-  std::lock_guard lock(live_mutex_);
+  std::lock_guard lock(mutex_);
   std::set<NodeId> listed = live_;
   for (const auto& [node, left_at] : left_at_) {
     if (now - left_at < kStaysListed) listed.insert(node);
@@ -98,17 +99,64 @@ std::set<NodeId> NodeManager::listed() const {
 }
 
 Incarnation NodeManager::IncarnationOf(NodeId node) const {
-  const auto found = peers_.find(node);
-  return found == peers_.end() ? Incarnation(0) : found->second.incarnation;
+  std::lock_guard lock(mutex_);
+  const auto found = reached_.find(node);
+  return found == reached_.end() ? Incarnation(0) : found->second.incarnation;
+}
+
+void NodeManager::SetReached(NodeId node, Incarnation incarnation) {
+  std::lock_guard lock(mutex_);
+  Reached& reached = reached_[node];
+  if (reached.incarnation == incarnation) {
+    reached.still_there = true;
+  } else {
+    reached = {.incarnation = incarnation};
+  }
+}
+
+void NodeManager::ForgetReached(NodeId node) {
+  std::lock_guard lock(mutex_);
+  reached_.erase(node);
+}
+
+// Two processes call themselves `node`, and the one that it was before has yet to answer.
+bool NodeManager::Questioned(NodeId node) const {
+  std::lock_guard lock(mutex_);
+  const auto found = reached_.find(node);
+  return found != reached_.end() && found->second.stranger != Incarnation(0) &&
+         !found->second.still_there;
+}
+
+absl::Status NodeManager::Admit(const NodeIdentity& peer) {
+  std::lock_guard lock(mutex_);
+  const auto found = reached_.find(peer.node);
+  if (found == reached_.end() || found->second.incarnation == peer.incarnation) {
+    return absl::OkStatus();
+  }
+  Reached& reached = found->second;
+  if (reached.stranger != peer.incarnation) {
+    // The node may have lost its disk, and its last process a moment ago: the next beat asks.
+    reached.stranger = peer.incarnation;
+    reached.still_there = false;
+  }
+  if (reached.still_there) {
+    return MakeError(Errc::kInvalidRequest,
+                     fmt::format("another broker with node.id {} is running: give this one a "
+                                 "node.id of its own",
+                                 peer.node.value()));
+  }
+  return MakeError(
+      Errc::kTimedOut,
+      fmt::format("finding out whether another broker with node.id {} runs", peer.node.value()));
 }
 
 bool NodeManager::InDoubt(NodeId node) const {
-  std::lock_guard lock(live_mutex_);
+  std::lock_guard lock(mutex_);
   return in_doubt_.contains(node);
 }
 
 void NodeManager::SetInDoubt(NodeId node, bool in_doubt) {
-  std::lock_guard lock(live_mutex_);
+  std::lock_guard lock(mutex_);
   if (in_doubt) {
     in_doubt_.insert(node);
   } else {
@@ -117,7 +165,7 @@ void NodeManager::SetInDoubt(NodeId node, bool in_doubt) {
 }
 
 void NodeManager::SetLive(NodeId node, bool live) {
-  std::lock_guard lock(live_mutex_);
+  std::lock_guard lock(mutex_);
   if (live) {
     live_.insert(node);
     left_at_.erase(node);
@@ -132,7 +180,10 @@ void NodeManager::Beat() {
   for (const auto& [node, peer] : peers_) {
     control_->SendHeartbeat(node, {digests, liveness_.Beat(node)});
     // It reached us first, or is another process by now: its stream port is to be asked for.
-    if (!peer.port_known && liveness_.StateOf(node) == raft::NodeState::kUp) Probe(node);
+    if ((!peer.port_known && liveness_.StateOf(node) == raft::NodeState::kUp) ||
+        Questioned(node)) {
+      Probe(node);
+    }
   }
   Digest();
   beat_timer_ = options_.executor.PostAt(options_.clock.Mono() + options_.timing.heartbeat,
@@ -177,7 +228,7 @@ void NodeManager::Tell(const raft::LivenessEvent& event) {
     case raft::LivenessEvent::Kind::kDown:
       LogWarn("node {} is down", event.node.value());
       SetLive(event.node, false);
-      peers_[event.node].incarnation = Incarnation(0);
+      ForgetReached(event.node);
       options_.on_event(event.node, NodeEvent::kDown);
       break;
     case raft::LivenessEvent::Kind::kRestarted:
@@ -185,7 +236,7 @@ void NodeManager::Tell(const raft::LivenessEvent& event) {
       options_.on_event(event.node, NodeEvent::kRestarted);
       SetLive(event.node, true);
       peers_[event.node].port_known = false;
-      peers_[event.node].incarnation = Incarnation(0);
+      ForgetReached(event.node);
       Probe(event.node);
       FetchFull(event.node);
       break;
@@ -211,7 +262,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
     case HandshakeOutcome::kDone:
       SetInDoubt(node, false);
       rejected_by_.erase(node);
-      found->second.incarnation = result.peer.incarnation;
+      SetReached(node, result.peer.incarnation);
       if (result.stream_port != 0) {
         found->second.port_known = true;
         PeerAddress address = found->second.address;
@@ -307,6 +358,7 @@ absl::StatusOr<NodeIdentity> NodeManager::OnHandshake(const NodeIdentity& peer) 
                                  "controller.quorum.voters",
                                  peer.node.value(), peer.cluster_id, self.cluster_id));
   }
+  RETURN_IF_ERROR(Admit(peer));
   if (peers_.contains(peer.node)) {
     // It reached us, so it is there; whether we reach it, our own handshake will say.
     liveness_.HandshakeDone(peer.node, peer.start_id, options_.clock.Mono());

@@ -1,7 +1,7 @@
 // This broker's relations with the others: handshakes, heartbeats, who is alive (D17), and the
 // digests that find lost pushes (D16).
 //
-// Threads:   executor 0 only, but for OnStreamMessages (any shard's) and `live` (any).
+// Threads:   executor 0 only, but for OnStreamMessages (any shard's) and what says "any thread".
 // Ownership: what Options refers to outlives it. Stop it before the planes that call it.
 #pragma once
 
@@ -79,7 +79,7 @@ class NodeManager final : public PeerEvents {
   // Brokers alive in this broker's view, itself included. Any thread.
   std::set<NodeId> live() const;
   // Whose data folder the process has that the peer's address reached last; 0: nobody has been
-  // reached since the peer was last down, or restarted. Executor 0.
+  // reached since the peer was last down, or restarted. Any thread.
   Incarnation IncarnationOf(NodeId node) const;
 
   // Those, and the nodes that were until a moment ago. librdkafka forgets a partition for up to a
@@ -94,6 +94,7 @@ class NodeManager final : public PeerEvents {
   bool InDoubt(NodeId node) const;
 
   // PeerEvents
+  absl::Status Admit(const NodeIdentity& peer) override;  // Any thread.
   absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) override;
   void OnHeartbeat(NodeId from, StartId start_id, const Heartbeat& heartbeat) override;
   void OnControlStream(NodeId peer, bool open) override;
@@ -112,11 +113,18 @@ class NodeManager final : public PeerEvents {
  private:
   struct Peer {
     PeerAddress address;
-    bool port_known = false;     // Of the process that answers now.
-    Incarnation incarnation{0};  // The same.
+    bool port_known = false;  // Of the process that answers now.
     bool handshaking = false;
     bool fetching = false;
     int digest_mismatches = 0;
+  };
+
+  // Who answers at a peer's address.
+  struct Reached {
+    Incarnation incarnation{0};
+    // Who called itself that node too, and whether the other one has answered since.
+    Incarnation stranger{0};
+    bool still_there = false;
   };
 
   void Beat();
@@ -133,6 +141,9 @@ class NodeManager final : public PeerEvents {
   void FlushPushes();
   void SetLive(NodeId node, bool live);
   void SetInDoubt(NodeId node, bool in_doubt);
+  void SetReached(NodeId node, Incarnation incarnation);
+  void ForgetReached(NodeId node);
+  bool Questioned(NodeId node) const;
 
   Options options_;
   PeerControl* control_ = nullptr;  // Set by Start.
@@ -147,10 +158,11 @@ class NodeManager final : public PeerEvents {
   bool stopped_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
-  mutable std::mutex live_mutex_;
-  std::set<NodeId> live_;               // Guarded by live_mutex_.
-  std::map<NodeId, MonoTime> left_at_;  // Guarded by live_mutex_. Of nodes no longer live.
-  std::set<NodeId> in_doubt_;           // Guarded by live_mutex_.
+  mutable std::mutex mutex_;
+  std::set<NodeId> live_;               // Guarded by mutex_.
+  std::map<NodeId, MonoTime> left_at_;  // Guarded by mutex_. Of nodes no longer live.
+  std::set<NodeId> in_doubt_;           // Guarded by mutex_.
+  std::map<NodeId, Reached> reached_;   // Guarded by mutex_.
 };
 
 }  // namespace garam

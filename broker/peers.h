@@ -153,12 +153,17 @@ class PeerStreams {
   virtual bool Send(NodeId to, size_t shard, std::vector<GroupMessage> messages) = 0;
 };
 
-// What the planes tell the core. Called on executor 0 but for OnStreamMessages.
+// What the planes tell the core. Called on executor 0 but for Admit and OnStreamMessages.
 class PeerEvents {
  public:
   virtual ~PeerEvents() = default;
+  // Whether who calls itself `peer` may be that node, before anything else that it says is
+  // believed: not while a process with another data folder answers at the node's address.
+  // kInvalidRequest, in one line for that process's person; kTimedOut while it is being found out.
+  // Any thread.
+  virtual absl::Status Admit(const NodeIdentity& peer) = 0;
   // A peer shook hands with us; the reply carries our own identity. Refused with a reason when the
-  // cluster ids differ or the format is newer than ours.
+  // cluster ids differ, the format is newer than ours, or it is not admitted.
   virtual absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) = 0;
   virtual void OnHeartbeat(NodeId from, StartId start_id, const Heartbeat& heartbeat) = 0;
   // The pair's control stream (ours to them) or any entry stream opened or closed.

@@ -29,6 +29,7 @@ absl::Status PairReceiver::OnHello() {
   const NodeIdentity self = context_->self();
   peer_ = FromProto(envelope_.hello().self());
   RETURN_IF_ERROR(Meet(envelope_.hello(), self).status());
+  RETURN_IF_ERROR(context_->events.Admit(peer_));
   greeted_ = true;
   welcome_ = MakeWelcome(self, context_->stream_port());
   StartWrite(&welcome_);

@@ -9,7 +9,7 @@ namespace garam {
 
 ReplicationPlane::ReplicationPlane(ReplicationOptions options, std::vector<ShardLoop*> loops,
                                    PeerEvents& events)
-    : options_(std::move(options)), loops_(std::move(loops)) {
+    : options_(std::move(options)), loops_(std::move(loops)), events_(events) {
   OutgoingStream::Options stream;
   stream.limits = {options_.frame_bytes_max, options_.queue_bytes_max};
   stream.backoff_min = options_.backoff_min;
@@ -30,6 +30,7 @@ absl::Status ReplicationPlane::Listen() {
   options.port = options_.listen_port;
   options.hello_timeout = options_.handshake_timeout;
   options.self = options_.self;
+  options.admit = [this](const NodeIdentity& peer) { return events_.Admit(peer); };
   auto accepted = [this](int fd, bool v6, const StreamHello& hello, const StreamHello& welcome) {
     const size_t shard = hello.shard % shards_.size();
     loops_[shard]->Post(

@@ -56,6 +56,7 @@ class ReplicationPlane final : public PeerStreams {
  private:
   const ReplicationOptions options_;
   const std::vector<ShardLoop*> loops_;
+  PeerEvents& events_;
   uint16_t port_ = 0;
   bool started_ = false;
   bool stopped_ = false;

@@ -83,7 +83,8 @@ asio::awaitable<void> StreamListener::AcceptAll() {
 absl::Status StreamListener::Check(const StreamHello& hello) const {
   const NodeIdentity self = options_.self();
   RETURN_IF_ERROR(CheckReached(hello.to, self.node));
-  return CheckPeer(self, hello.self, hello.protocol);
+  RETURN_IF_ERROR(CheckPeer(self, hello.self, hello.protocol));
+  return options_.admit(hello.self);
 }
 
 asio::awaitable<void> StreamListener::Greet(Tcp::socket accepted) {

@@ -26,6 +26,8 @@ class StreamListener {
     uint16_t port = 0;
     Duration hello_timeout;
     std::function<NodeIdentity()> self;
+    // PeerEvents::Admit.
+    std::function<absl::Status(const NodeIdentity&)> admit;
   };
   // Takes over the file descriptor. `welcome` is to be sent on it first.
   using AcceptedFn = absl::AnyInvocable<void(int fd, bool v6, const StreamHello& hello,

@@ -50,7 +50,11 @@ void SimControl::Handshake(NodeId node, Duration timeout,
       [own = env_.identity()](PeerEvents& events, Reply<HandshakeResult> reply) {
         absl::StatusOr<NodeIdentity> peer = events.OnHandshake(own);
         if (!peer.ok()) {
-          return reply({HandshakeOutcome::kRejected, {}, 0, std::string(peer.status().message())});
+          const bool later = ErrcOf(peer.status()) == Errc::kTimedOut;
+          return reply({later ? HandshakeOutcome::kTimedOut : HandshakeOutcome::kRejected,
+                        {},
+                        0,
+                        std::string(peer.status().message())});
         }
         reply({HandshakeOutcome::kDone, *peer, 1, ""});
       },

@@ -29,6 +29,13 @@ class FakePeerEvents final : public PeerEvents {
 
   NodeIdentity self() const { return self_; }
 
+  absl::Status Admit(const NodeIdentity& /*peer*/) override {
+    return Note<absl::Status>([&] {
+      if (refuse_peer.empty()) return absl::OkStatus();
+      ++peers_refused;
+      return MakeError(Errc::kInvalidRequest, refuse_peer);
+    });
+  }
   absl::StatusOr<NodeIdentity> OnHandshake(const NodeIdentity& peer) override {
     return Note<absl::StatusOr<NodeIdentity>>([&]() -> absl::StatusOr<NodeIdentity> {
       handshakes.push_back(peer.node);
@@ -90,6 +97,8 @@ class FakePeerEvents final : public PeerEvents {
   }
 
   std::string refuse_handshake;
+  std::string refuse_peer;
+  int peers_refused = 0;
   FullState full_state;
   FormationStatus formation;
   absl::StatusOr<CopyReply> copy_answer = CopyReply();

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "common/status.h"
 #include "common/testing/fake_executor.h"
 
 namespace garam {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // A network on which every handshake ends as the test has said for that node.
@@ -140,6 +142,46 @@ TEST_F(NodeManagerTest, WhomNobodyBeatsForAsksWhoIsThereAndWhatTheyLead) {
   executor_.RunReady();
   EXPECT_THAT(nodes_.live(), ElementsAre(NodeId(1), NodeId(2)));
   EXPECT_EQ(leaders_.Get(kMetadataGroup).leader, NodeId(2));
+}
+
+// Two processes call themselves node 2; at its address one of them answers.
+TEST_F(NodeManagerTest, WhoCallsItselfLikeABrokerThatRunsIsRefusedOnceThatOneHasAnswered) {
+  const NodeIdentity known{.node = NodeId(2), .incarnation = Incarnation(7)};
+  const NodeIdentity twin{.node = NodeId(2), .incarnation = Incarnation(8)};
+  network_.results[NodeId(2)] = {HandshakeOutcome::kDone, known, 1, ""};
+  EXPECT_TRUE(nodes_.Admit(twin).ok());  // Nobody has been reached there.
+  StartWithPeers({NodeId(2)});
+  EXPECT_TRUE(nodes_.Admit(known).ok());
+  EXPECT_EQ(ErrcOf(nodes_.OnHandshake(twin).status()), Errc::kTimedOut);
+  executor_.RunFor(Millis(200));  // A beat, which asks.
+  const absl::Status refused = nodes_.OnHandshake(twin).status();
+  EXPECT_EQ(ErrcOf(refused), Errc::kInvalidRequest);
+  EXPECT_THAT(refused.message(), HasSubstr("another broker with node.id 2 is running"));
+  EXPECT_TRUE(nodes_.Admit(known).ok());
+}
+
+TEST_F(NodeManagerTest, ABrokerThatHasLostItsDiskIsAdmittedOnceItAnswersAtItsAddress) {
+  const NodeIdentity before{.node = NodeId(2), .incarnation = Incarnation(7)};
+  const NodeIdentity after{.node = NodeId(2), .incarnation = Incarnation(8)};
+  network_.results[NodeId(2)] = {HandshakeOutcome::kDone, before, 1, ""};
+  StartWithPeers({NodeId(2)});
+  network_.results[NodeId(2)] = {HandshakeOutcome::kDone, after, 1, ""};
+  EXPECT_EQ(ErrcOf(nodes_.Admit(after)), Errc::kTimedOut);
+  executor_.RunFor(Millis(200));
+  EXPECT_TRUE(nodes_.Admit(after).ok());
+  EXPECT_EQ(ErrcOf(nodes_.Admit(before)), Errc::kTimedOut);
+}
+
+TEST_F(NodeManagerTest, NobodyIsTakenForABrokerThatIsDown) {
+  const NodeIdentity known{.node = NodeId(2), .incarnation = Incarnation(7)};
+  const NodeIdentity other{.node = NodeId(2), .incarnation = Incarnation(8)};
+  network_.results[NodeId(2)] = {HandshakeOutcome::kDone, known, 1, ""};
+  StartWithPeers({NodeId(2)});
+  network_.results[NodeId(2)] = {HandshakeOutcome::kRefused, {}, 0, ""};
+  nodes_.OnControlStream(NodeId(2), true);
+  nodes_.OnControlStream(NodeId(2), false);
+  executor_.RunReady();
+  EXPECT_TRUE(nodes_.Admit(other).ok());
 }
 
 // As a founder that lost its disk, when the controller is a broker that came later.

@@ -279,6 +279,15 @@ TEST(ControlPlaneTest, TheCoresRefusalReachesTheCaller) {
   EXPECT_EQ(result.reason, "not today");
 }
 
+TEST(ControlPlaneTest, WhomTheCoreDoesNotAdmitGetsNoStream) {
+  Node one(Identity(1, 11));
+  Node two(Identity(2, 22));
+  two.core.refuse_peer = "that one is another";
+  one.plane->SetPeer(two.address());
+  ASSERT_TRUE(two.core.WaitUntil([&] { return two.core.peers_refused > 1; }));
+  EXPECT_TRUE(one.core.Look<bool>([&] { return one.core.control_open.empty(); }));
+}
+
 TEST(ControlPlaneTest, TheEndOfAPeerIsToldAtOnceAndItsReturnOpensTheStreamAgain) {
   Node one(Identity(1, 11));
   auto two = std::make_unique<Node>(Identity(2, 22));

@@ -258,32 +258,40 @@ TEST(ReplicationPlaneTest, WhatIsNoHelloIsHungUpOn) {
   EXPECT_EQ(stranger.ReadAll(), "");
 }
 
-TEST(ReplicationPlaneTest, ARefusalNamesItsReason) {
-  Node one(Identity(1));
-  Stranger stranger(one.plane->port());
+// What `node` says to a hello of `self` before it hangs up.
+std::string RefusalOf(Node& node, const NodeIdentity& self, NodeId to) {
+  Stranger stranger(node.plane->port());
   StreamHello hello;
-  hello.self = Identity(2, "other");
-  hello.to = NodeId(1);
+  hello.self = self;
+  hello.to = to;
   std::string frame;
   EncodeHello(hello, frame);
   stranger.Send(frame);
   const absl::StatusOr<StreamHello> answer = DecodeHello(stranger.ReadAll());
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->refusal, "broker 2 belongs to cluster other, this broker to c");
+  return answer.ok() ? answer->refusal : answer.status().ToString();
+}
+
+TEST(ReplicationPlaneTest, ARefusalNamesItsReason) {
+  Node one(Identity(1));
+  EXPECT_EQ(RefusalOf(one, Identity(2, "other"), NodeId(1)),
+            "broker 2 belongs to cluster other, this broker to c");
 }
 
 TEST(ReplicationPlaneTest, AHelloMeantForAnotherBrokerIsRefused) {
   Node one(Identity(1));
-  Stranger stranger(one.plane->port());
-  StreamHello hello;
-  hello.self = Identity(2);
-  hello.to = NodeId(3);
-  std::string frame;
-  EncodeHello(hello, frame);
-  stranger.Send(frame);
-  const absl::StatusOr<StreamHello> answer = DecodeHello(stranger.ReadAll());
-  ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_THAT(answer->refusal, HasSubstr("the address of broker 3 reaches broker 1"));
+  EXPECT_THAT(RefusalOf(one, Identity(2), NodeId(3)),
+              HasSubstr("the address of broker 3 reaches broker 1"));
+}
+
+TEST(ReplicationPlaneTest, WhomTheCoreDoesNotAdmitTakesNobodysPlace) {
+  Node one(Identity(1));
+  Node two(Identity(2));
+  two.plane->SetPeer(one.address());
+  ASSERT_TRUE(two.StreamIs(NodeId(1), 0, {true}));
+  one.core.Look<void>([&] { one.core.refuse_peer = "that one is another"; });
+  EXPECT_EQ(RefusalOf(one, Identity(2), NodeId(1)), "that one is another");
+  EXPECT_TRUE(two.Send(NodeId(1), 0, {Append(1)}));
+  EXPECT_TRUE(one.core.WaitUntil([&] { return one.core.stream_messages.size() == 1; }));
 }
 
 TEST(ReplicationPlaneTest, ARemovedPeerIsSilent) {
