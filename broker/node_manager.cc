@@ -180,8 +180,7 @@ void NodeManager::Beat() {
   for (const auto& [node, peer] : peers_) {
     control_->SendHeartbeat(node, {digests, liveness_.Beat(node)});
     // It reached us first, or is another process by now: its stream port is to be asked for.
-    if ((!peer.port_known && liveness_.StateOf(node) == raft::NodeState::kUp) ||
-        Questioned(node)) {
+    if ((!peer.port_known && liveness_.StateOf(node) == raft::NodeState::kUp) || Questioned(node)) {
       Probe(node);
     }
   }
