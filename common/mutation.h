@@ -31,6 +31,8 @@ enum class Mutation : uint8_t {
   kBlankVotes,            // D18: whoever has lost its disk votes, and counts as who it was.
   kNoCheckQuorum,         // A leader without a quorum stays.
   kSleepUntold,           // Followers are not told the last commit.
+  kMatchGoesBack,         // An answer replaces what is known of a follower, also a refusal.
+  kMembersOutliveLog,     // A copied log leaves the members in force that the old one had.
   // Around it.
   kDoubtIgnored,           // D3: a log that lost its end votes like any other.
   kDoubtNotNoted,          // D3: nothing is on record before a written-only answer.

@@ -126,7 +126,10 @@ void Core::Install(InitialState state, MonoTime now) {
   assert(NeedsInstall(state.last_index, state.terms.TermAt(state.last_index)));
   log_ = RaftLog(state.first_index, state.last_index, std::move(state.terms));
   if (!state.configurations.empty()) {
-    configurations_ = std::move(state.configurations);
+    const bool newer = state.configurations.back().index > configurations_.back().index;
+    if (newer || !Mutated(Mutation::kMembersOutliveLog)) {
+      configurations_ = std::move(state.configurations);
+    }
   } else {
     configurations_.resize(1);
   }

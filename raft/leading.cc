@@ -149,6 +149,7 @@ void Core::StepAppendReply(NodeId from, const AppendReply& reply, MonoTime now) 
   }
   peer.round = std::max(peer.round, reply.round);
   MaybeConfirmRound();
+  if (Mutated(Mutation::kMatchGoesBack)) peer.written = peer.durable = LogIndex(0);
   if (reply.rejected) return HandleReject(from, peer, reply, now);
   // Pitfall 10: a late answer may say less than an earlier one; a match only grows.
   peer.written = std::max(peer.written, std::min(reply.written, last_index()));

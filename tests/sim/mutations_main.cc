@@ -49,6 +49,8 @@ const std::vector<Row>& Rows() {
       {Mutation::kBlankVotes, "a blank node votes", 4000, "blanks"},
       {Mutation::kNoCheckQuorum, "no check-quorum"},
       {Mutation::kSleepUntold, "last commit untold"},
+      {Mutation::kMatchGoesBack, "match goes back"},
+      {Mutation::kMembersOutliveLog, "members outlive their log", 4000, "trims", 1304},
       {Mutation::kDoubtIgnored, "doubt ignored", 5000, "power-unflushed"},
       {Mutation::kDoubtNotNoted, "doubt not noted", 5000, "power-unflushed"},
       {Mutation::kDigestsIgnored, "digests ignored", 2000},

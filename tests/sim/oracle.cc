@@ -52,6 +52,7 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   const GroupId group = replica.group();
   if (deleted_.contains(group)) return;
   View& view = views_[{node, group}];
+  if (core.is_leader()) CheckMatches(node, group, core, view);
   if (IsAsSeen(core, view)) return;
   if (view.member_id != core.incarnation() && view.member_id != Incarnation(0)) OnLeft(node, group);
   view.member_id = core.incarnation();
@@ -66,6 +67,7 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   view.durable = core.durable_index();
   view.written = core.written_index();
   CheckCommit(node, group, core, view);
+  CheckInForce(node, group, core);
   CheckRole(node, group, core, view);
   if (!(view.configuration == core.configuration())) view.configuration = core.configuration();
 }
@@ -158,6 +160,29 @@ void Oracle::CheckConfiguration(NodeId node, GroupId group, const raft::Core& co
            absl::StrCat("configurations ", i.value(), " and ", index.value(),
                         " are both not committed"));
     }
+  }
+}
+
+// What a leader knows of a follower only grows, until it starts over with it.
+void Oracle::CheckMatches(NodeId node, GroupId group, const raft::Core& core, View& view) {
+  for (const auto& [peer, progress] : core.progress()) {
+    Match& seen = view.matches[peer];
+    const bool same = seen.term == core.term() && seen.session == progress.session;
+    if (same && (progress.written < seen.written || progress.durable < seen.durable)) {
+      Fail(node, group, absl::StrCat("the match of node ", peer.value(), " has gone back"));
+    }
+    seen = {core.term(), progress.session, progress.written, progress.durable};
+  }
+}
+
+// What is in force was read from the log: what is committed at its index is a configuration.
+void Oracle::CheckInForce(NodeId node, GroupId group, const raft::Core& core) {
+  const LogIndex index = core.configuration_index();
+  if (index == LogIndex(0) || index > core.commit_index()) return;
+  const auto at = static_cast<size_t>(index.value() - 1);
+  const std::vector<Entry>& committed = truth_[group].committed;
+  if (at < committed.size() && committed[at].kind != EntryKind::kConfiguration) {
+    Fail(node, group, absl::StrCat("entry ", index.value(), " is no configuration, yet in force"));
   }
 }
 

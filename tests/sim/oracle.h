@@ -90,6 +90,13 @@ class Oracle {
     uint64_t value = 0;
     Term committed_in;  // The term of the first node that said so.
   };
+  // What a leader knew of a follower.
+  struct Match {
+    Term term;
+    uint32_t session = 0;
+    LogIndex written;
+    LogIndex durable;
+  };
   // What one node has of one group, also while it is down.
   struct View {
     std::vector<Term> terms;  // By index, from 1.
@@ -102,6 +109,7 @@ class Oracle {
     Incarnation member_id{0};  // 0: not seen yet.
     bool fresh = true;         // Not seen since its process started.
     bool after_power = false;
+    std::map<NodeId, Match> matches;  // While it leads.
     Term term_promised;  // The highest that left in a message.
     LogIndex last() const { return LogIndex(static_cast<int64_t>(terms.size())); }
   };
@@ -128,6 +136,8 @@ class Oracle {
   void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckConfiguration(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
+  void CheckMatches(NodeId node, GroupId group, const raft::Core& core, View& view);
+  void CheckInForce(NodeId node, GroupId group, const raft::Core& core);
   void CheckCommit(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckRole(NodeId node, GroupId group, const raft::Core& core, View& view);
   void Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
