@@ -110,7 +110,7 @@ class Oracle {
     bool fresh = true;         // Not seen since its process started.
     bool after_power = false;
     std::map<NodeId, Match> matches;  // While it leads.
-    Term term_promised;  // The highest that left in a message.
+    Term term_promised;               // The highest that left in a message.
     LogIndex last() const { return LogIndex(static_cast<int64_t>(terms.size())); }
   };
   struct Truth {
