@@ -20,7 +20,7 @@ import org.apache.kafka.common.protocol.types.TaggedFields;
 
 /**
  * Writes, for every schema of ours, a file of lines "message version case hex" made by Kafka's own
- * classes. Arguments: the folder of the schemas, the folder to write to.
+ * classes, and the file of GroupRecords. Arguments: the folder of the schemas, the folder to write to.
  */
 public final class Golden {
   private static final String HEADERS = "org.apache.kafka.common.message.";
@@ -35,6 +35,9 @@ public final class Golden {
           writeSchema(writer, heads(schema));
         }
       }
+    }
+    try (var writer = new PrintWriter(Files.newBufferedWriter(out.resolve("whole_group_records.txt")))) {
+      GroupRecords.write(writer);
     }
   }
 
