@@ -126,7 +126,7 @@ def read_array(message, field, target, nullable, context):
     return lines + ["}"]
 
 
-def read_value(message, field, context):
+def read_value(message, field, context, tagged=False):
     """Lines that read a field that is there."""
     target = f"out.{field.name}"
     nullable = condition(field.nullable, context) if field.optional else "false"
@@ -138,6 +138,8 @@ def read_value(message, field, context):
         if not field.optional:
             return [read]
         test = f'r.StructFollows("{field.name}")'
+        if tagged:  # Behind a tag Kafka has another marker: a varint.
+            test = f'r.UnsignedVarint("{field.name}") != 0'
         follows = [f"if ({test}) {{", f"  {read}", "} else {", f"  {target}.reset();", "}"]
         if nullable == "true":
             return follows
@@ -174,7 +176,7 @@ def read_tags(message, struct, context):
         if test != "true":
             lines += [f"      if (!({test})) {{", "        r.SkipTag(tag);", "        break;",
                       "      }"]
-        body = read_value(message, field, span.within(context))
+        body = read_value(message, field, span.within(context), tagged=True)
         lines += ["      " + line for line in body]
         lines += [f'      r.EndTag(tag, "{field.name}");', "      break;"]
     lines += ["    default:", "      r.SkipTag(tag);", "  }", "}"]
@@ -233,7 +235,7 @@ def write_array(message, field, member):
             f"for ({element} : {member}) {write_element(message, field, 'e')}"]
 
 
-def write_value(message, field, context):
+def write_value(message, field, context, tagged=False):
     member = f"in.{field.name}"
     label = f'"{field.name}"'
     if not field.optional:
@@ -248,6 +250,8 @@ def write_value(message, field, context):
         marker = f"w.StructFollows({member}.has_value(), {nullable}, {label});"
         there = f"if ({member}.has_value()) Write(w, version, *{member});"
         missing = f"if (!{member}.has_value()) {marker}"
+        if tagged:
+            marker = f"w.UnsignedVarint({member}.has_value() ? 1 : 0);"
         return either(nullable, [marker, there], [missing, there])
     function = {"string": "String", "bytes": "Bytes", "records": "Records"}[field.type]
     return [f"w.Optional{function}({compact(field)}, {nullable}, {member}, {label});"]
@@ -270,7 +274,7 @@ def write_tags(message, struct, context):
     for field in tagged:
         span = field.tagged.within(field.versions).within(context)
         body = [f"const Writer::TagMark mark = w.BeginTag({field.tag});"]
-        body += write_value(message, field, span) + ["w.EndTag(mark);"]
+        body += write_value(message, field, span, tagged=True) + ["w.EndTag(mark);"]
         lines += [f"if (has_{field.name}) {{"] + ["  " + line for line in body] + ["}"]
     return guarded(flexible, lines)
 
@@ -338,6 +342,9 @@ def default_functions(message):
 
 def entry_points(message):
     name = message.name
+    # Inside Encode, a parameter would hide a field of the same name.
+    hidden = any(field.name == "version" for field in message.root.fields)
+    version = "at_version" if hidden else "version"
     return [f"absl::StatusOr<{name}> {name}::Decode(Reader& reader, int16_t version) {{",
             "  if (version < kMinVersion || version > kMaxVersion)",
             "    return UnsupportedVersion(kName, version, kMinVersion, kMaxVersion);",
@@ -345,11 +352,11 @@ def entry_points(message):
             "  Read(reader, version, message);",
             "  if (!reader.ok()) return reader.status(kName, version);",
             "  return message;", "}", "",
-            f"absl::Status {name}::Encode(Writer& writer, int16_t version) const {{",
-            "  if (version < kMinVersion || version > kMaxVersion)",
-            "    return UnsupportedVersion(kName, version, kMinVersion, kMaxVersion);",
-            "  Write(writer, version, *this);",
-            "  return writer.status(kName, version);", "}", ""]
+            f"absl::Status {name}::Encode(Writer& writer, int16_t {version}) const {{",
+            f"  if ({version} < kMinVersion || {version} > kMaxVersion)",
+            f"    return UnsupportedVersion(kName, {version}, kMinVersion, kMaxVersion);",
+            f"  Write(writer, {version}, *this);",
+            f"  return writer.status(kName, {version});", "}", ""]
 
 
 def source_file(schema):

@@ -35,6 +35,17 @@ void ReadLine(const std::string& line, Golden& golden) {
     golden.apis.push_back(std::move(api));
     return;
   }
+  if (first == "record") {
+    GoldenRecord record;
+    std::string key;
+    std::string value;
+    words >> record.name >> key >> value;
+    if (!words) Abort(line);
+    record.key = FromHex(key);
+    if (value != "null") record.value = FromHex(value);
+    golden.records.push_back(std::move(record));
+    return;
+  }
   GoldenCase golden_case{.message = first, .version = 0, .name = "", .bytes = {}};
   words >> golden_case.version >> golden_case.name;
   if (!words) Abort(line);

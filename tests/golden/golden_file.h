@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,17 @@ struct GoldenApi {
   int16_t response_header_version;
 };
 
+// A record as Kafka's group coordinator writes it into __consumer_offsets.
+struct GoldenRecord {
+  std::string name;
+  Bytes key;                   // Behind its type.
+  std::optional<Bytes> value;  // Behind its version; nothing in a tombstone.
+};
+
 struct Golden {
   std::vector<GoldenCase> cases;
   std::vector<GoldenApi> apis;
+  std::vector<GoldenRecord> records;
 };
 
 // Every file of `folder`; aborts on one that cannot be understood.

@@ -2,16 +2,16 @@ package garam.golden;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.lang.reflect.Constructor;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.kafka.common.message.ApiMessageType;
-import org.apache.kafka.common.message.RequestHeaderData;
-import org.apache.kafka.common.message.ResponseHeaderData;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
@@ -20,27 +20,45 @@ import org.apache.kafka.common.protocol.types.TaggedFields;
 
 /**
  * Writes, for every schema of ours, a file of lines "message version case hex" made by Kafka's own
- * classes. Arguments: the folder of the schemas, the folder to write to.
+ * classes, and the file of GroupRecords. Arguments: the folder of the schemas, the folder to write to.
  */
 public final class Golden {
+  private static final String HEADERS = "org.apache.kafka.common.message.";
+  private static final String GROUP_RECORDS = "org.apache.kafka.coordinator.group.generated.";
+
   public static void main(String[] arguments) throws Exception {
     Path out = Path.of(arguments[1]);
     Files.createDirectories(out);
     try (Stream<Path> schemas = Files.list(Path.of(arguments[0]))) {
       for (Path schema : schemas.sorted().toList()) {
-        String[] head = firstLine(schema).split(" ");
         try (var writer = new PrintWriter(Files.newBufferedWriter(out.resolve(schema.getFileName())))) {
-          writer.println("# Written by tests/golden/java with kafka-clients 4.3.1.");
-          if (head[0].equals("api")) writeApi(writer, head[2]);
-          else writeHeader(writer, head[1]);
+          writeSchema(writer, heads(schema));
         }
       }
     }
+    try (var writer = new PrintWriter(Files.newBufferedWriter(out.resolve("whole_group_records.txt")))) {
+      GroupRecords.write(writer);
+    }
   }
 
-  private static String firstLine(Path schema) throws IOException {
+  /** The words of every line that begins a message, or an API with its two. */
+  private static List<String[]> heads(Path schema) throws IOException {
     try (Stream<String> lines = Files.lines(schema)) {
-      return lines.filter(line -> !line.isBlank() && !line.startsWith("#")).findFirst().orElseThrow();
+      return lines.filter(line -> line.matches("(api|header|data) .*"))
+          .map(line -> line.split(" +")).toList();
+    }
+  }
+
+  private static void writeSchema(PrintWriter out, List<String[]> heads) throws Exception {
+    boolean data = heads.get(0)[0].equals("data");
+    out.printf("# Written by tests/golden/java with %s 4.3.1.%n",
+        data ? "kafka-group-coordinator" : "kafka-clients");
+    for (String[] head : heads) {
+      switch (head[0]) {
+        case "api" -> writeApi(out, head[2]);
+        case "header" -> writeAlone(out, head[1], HEADERS + head[1] + "Data");
+        default -> writeAlone(out, head[1], GROUP_RECORDS + head[1]);
+      }
     }
   }
 
@@ -56,12 +74,22 @@ public final class Golden {
     }
   }
 
-  private static void writeHeader(PrintWriter out, String name) throws Exception {
-    boolean request = name.equals("RequestHeader");
-    Schema[] schemas = request ? RequestHeaderData.SCHEMAS : ResponseHeaderData.SCHEMAS;
-    Supplier<Message> fresh = request ? RequestHeaderData::new : ResponseHeaderData::new;
+  /** A message of no API: all versions of one class of Kafka's. */
+  private static void writeAlone(PrintWriter out, String name, String className) throws Exception {
+    Class<?> type = Class.forName(className);
+    Schema[] schemas = (Schema[]) type.getField("SCHEMAS").get(null);
+    var constructor = type.getConstructor();
     for (short i = 0; i < schemas.length; ++i) {
-      if (schemas[i] != null) writeCases(out, name, fresh, schemas[i], i);
+      if (schemas[i] == null) continue;
+      writeCases(out, name, () -> (Message) create(constructor), schemas[i], i);
+    }
+  }
+
+  private static Object create(Constructor<?> constructor) {
+    try {
+      return constructor.newInstance();
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
     }
   }
 
