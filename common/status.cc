@@ -21,6 +21,8 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kUnknownTopicId:
     case Errc::kFetchSessionNotFound:
     case Errc::kBrokerIdNotRegistered:
+    case Errc::kUnknownMemberId:
+    case Errc::kGroupNotFound:
       return absl::StatusCode::kNotFound;
     case Errc::kNotLeader:
     case Errc::kLeaderNotReady:
@@ -29,13 +31,24 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kNotEnoughReplicasAfterAppend:
     case Errc::kFencedLeaderEpoch:
     case Errc::kUnknownLeaderEpoch:
+    case Errc::kCoordinatorNotAvailable:
+    case Errc::kNotCoordinator:
+    case Errc::kCoordinatorLoading:
       return absl::StatusCode::kUnavailable;
+    case Errc::kMemberIdRequired:
+    case Errc::kFencedInstanceId:
+    case Errc::kIllegalGeneration:
+    case Errc::kRebalanceInProgress:
+    case Errc::kGroupNotEmpty:
+    case Errc::kGroupSubscribed:
+      return absl::StatusCode::kFailedPrecondition;
     case Errc::kOffsetOutOfRange:
       return absl::StatusCode::kOutOfRange;
     case Errc::kStorage:
     case Errc::kCorruptRecord:
       return absl::StatusCode::kDataLoss;
     case Errc::kThrottled:
+    case Errc::kGroupFull:
       return absl::StatusCode::kResourceExhausted;
     case Errc::kTopicExists:
       return absl::StatusCode::kAlreadyExists;
@@ -61,6 +74,10 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidConfig:
     case Errc::kInconsistentClusterId:
     case Errc::kInvalidFetchSessionEpoch:
+    case Errc::kInvalidGroupId:
+    case Errc::kInvalidSessionTimeout:
+    case Errc::kInconsistentGroupProtocol:
+    case Errc::kOffsetMetadataTooLarge:
       return absl::StatusCode::kInvalidArgument;
   }
   return absl::StatusCode::kInternal;
@@ -130,6 +147,22 @@ std::string_view ErrcName(Errc errc) {
     GARAM_ERRC_NAME(FetchSessionNotFound);
     GARAM_ERRC_NAME(InvalidFetchSessionEpoch);
     GARAM_ERRC_NAME(ReplicaNotAllowed);
+    GARAM_ERRC_NAME(CoordinatorNotAvailable);
+    GARAM_ERRC_NAME(NotCoordinator);
+    GARAM_ERRC_NAME(CoordinatorLoading);
+    GARAM_ERRC_NAME(InvalidGroupId);
+    GARAM_ERRC_NAME(InvalidSessionTimeout);
+    GARAM_ERRC_NAME(UnknownMemberId);
+    GARAM_ERRC_NAME(MemberIdRequired);
+    GARAM_ERRC_NAME(FencedInstanceId);
+    GARAM_ERRC_NAME(IllegalGeneration);
+    GARAM_ERRC_NAME(RebalanceInProgress);
+    GARAM_ERRC_NAME(InconsistentGroupProtocol);
+    GARAM_ERRC_NAME(GroupFull);
+    GARAM_ERRC_NAME(GroupNotFound);
+    GARAM_ERRC_NAME(GroupNotEmpty);
+    GARAM_ERRC_NAME(GroupSubscribed);
+    GARAM_ERRC_NAME(OffsetMetadataTooLarge);
     GARAM_ERRC_NAME(Throttled);
 #undef GARAM_ERRC_NAME
   }

@@ -50,6 +50,22 @@ enum class Errc : int {
   kFetchSessionNotFound,          // No such fetch session here.
   kInvalidFetchSessionEpoch,      // Session epoch out of order.
   kReplicaNotAllowed,             // A client pretends to be a replica.
+  kCoordinatorNotAvailable,       // The group's coordinator does not stand yet: try again.
+  kNotCoordinator,                // Another broker coordinates the group.
+  kCoordinatorLoading,            // The coordinator cannot answer for the group just now.
+  kInvalidGroupId,                // Not a group id.
+  kInvalidSessionTimeout,         // Outside group.min/max.session.timeout.ms.
+  kUnknownMemberId,               // The group has no such member.
+  kMemberIdRequired,              // Join again with the member id that came with this.
+  kFencedInstanceId,              // Another member has this group.instance.id now.
+  kIllegalGeneration,             // Of a generation that is over.
+  kRebalanceInProgress,           // The group rebalances: join again.
+  kInconsistentGroupProtocol,     // No protocol in common with the other members.
+  kGroupFull,                     // group.max.size members are there.
+  kGroupNotFound,                 // There is no such group.
+  kGroupNotEmpty,                 // The group has members.
+  kGroupSubscribed,               // A member of the group reads the topic.
+  kOffsetMetadataTooLarge,        // Over offset.metadata.max.bytes.
   kThrottled,                     // Out of a bounded resource: try again.
 };
 

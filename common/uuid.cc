@@ -37,6 +37,12 @@ Uuid Uuid::FromRaw(std::string_view raw) {
   return id;
 }
 
+std::string Uuid::ToHyphenated() const {
+  std::string text = absl::BytesToHexString(absl::string_view(raw().data(), raw().size()));
+  for (const size_t at : {20, 16, 12, 8}) text.insert(at, 1, '-');
+  return text;
+}
+
 std::string Uuid::ToString() const {
   std::string text;
   absl::WebSafeBase64Escape(

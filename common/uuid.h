@@ -24,6 +24,8 @@ struct Uuid {
 
   bool IsZero() const { return *this == Uuid{}; }
   std::string ToString() const;
+  // 8-4-4-4-12 hexadecimal digits, as RFC 4122 writes it.
+  std::string ToHyphenated() const;
   std::string_view raw() const {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }

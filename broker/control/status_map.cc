@@ -20,6 +20,8 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kUnknownTopicId:
     case Errc::kFetchSessionNotFound:
     case Errc::kBrokerIdNotRegistered:
+    case Errc::kUnknownMemberId:
+    case Errc::kGroupNotFound:
       return grpc::StatusCode::NOT_FOUND;
     case Errc::kNotLeader:
     case Errc::kLeaderNotReady:
@@ -28,6 +30,9 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kNotEnoughReplicasAfterAppend:
     case Errc::kFencedLeaderEpoch:
     case Errc::kUnknownLeaderEpoch:
+    case Errc::kCoordinatorNotAvailable:
+    case Errc::kNotCoordinator:
+    case Errc::kCoordinatorLoading:
       return grpc::StatusCode::UNAVAILABLE;
     case Errc::kOffsetOutOfRange:
       return grpc::StatusCode::OUT_OF_RANGE;
@@ -35,6 +40,7 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kCorruptRecord:
       return grpc::StatusCode::DATA_LOSS;
     case Errc::kThrottled:
+    case Errc::kGroupFull:
       return grpc::StatusCode::RESOURCE_EXHAUSTED;
     case Errc::kTopicExists:
       return grpc::StatusCode::ALREADY_EXISTS;
@@ -44,6 +50,12 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kReplicaNotAllowed:
       return grpc::StatusCode::PERMISSION_DENIED;
     case Errc::kInconsistentClusterId:
+    case Errc::kMemberIdRequired:
+    case Errc::kFencedInstanceId:
+    case Errc::kIllegalGeneration:
+    case Errc::kRebalanceInProgress:
+    case Errc::kGroupNotEmpty:
+    case Errc::kGroupSubscribed:
       return grpc::StatusCode::FAILED_PRECONDITION;
     case Errc::kInconsistentTopicId:
     case Errc::kInvalidRecord:
@@ -61,6 +73,10 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kPolicyViolation:
     case Errc::kInvalidConfig:
     case Errc::kInvalidFetchSessionEpoch:
+    case Errc::kInvalidGroupId:
+    case Errc::kInvalidSessionTimeout:
+    case Errc::kInconsistentGroupProtocol:
+    case Errc::kOffsetMetadataTooLarge:
       return grpc::StatusCode::INVALID_ARGUMENT;
   }
   return grpc::StatusCode::INTERNAL;

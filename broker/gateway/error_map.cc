@@ -83,6 +83,38 @@ ErrorCode ToErrorCode(Errc errc) {
       return ErrorCode::kInvalidFetchSessionEpoch;
     case Errc::kReplicaNotAllowed:
       return ErrorCode::kClusterAuthorizationFailed;
+    case Errc::kCoordinatorNotAvailable:
+      return ErrorCode::kCoordinatorNotAvailable;
+    case Errc::kNotCoordinator:
+      return ErrorCode::kNotCoordinator;
+    case Errc::kCoordinatorLoading:
+      return ErrorCode::kCoordinatorLoadInProgress;
+    case Errc::kInvalidGroupId:
+      return ErrorCode::kInvalidGroupId;
+    case Errc::kInvalidSessionTimeout:
+      return ErrorCode::kInvalidSessionTimeout;
+    case Errc::kUnknownMemberId:
+      return ErrorCode::kUnknownMemberId;
+    case Errc::kMemberIdRequired:
+      return ErrorCode::kMemberIdRequired;
+    case Errc::kFencedInstanceId:
+      return ErrorCode::kFencedInstanceId;
+    case Errc::kIllegalGeneration:
+      return ErrorCode::kIllegalGeneration;
+    case Errc::kRebalanceInProgress:
+      return ErrorCode::kRebalanceInProgress;
+    case Errc::kInconsistentGroupProtocol:
+      return ErrorCode::kInconsistentGroupProtocol;
+    case Errc::kGroupFull:
+      return ErrorCode::kGroupMaxSizeReached;
+    case Errc::kGroupNotFound:
+      return ErrorCode::kGroupIdNotFound;
+    case Errc::kGroupNotEmpty:
+      return ErrorCode::kNonEmptyGroup;
+    case Errc::kGroupSubscribed:
+      return ErrorCode::kGroupSubscribedToTopic;
+    case Errc::kOffsetMetadataTooLarge:
+      return ErrorCode::kOffsetMetadataTooLarge;
     case Errc::kThrottled:
       return ErrorCode::kThrottlingQuotaExceeded;
   }

@@ -95,8 +95,7 @@ void ClassicGroup::Sync(SyncRequest request, Moment now, SyncDone done) {
   member.has_synced = true;
   Hear(member, now);
   if (state_ == State::kStable) {
-    return Reply(std::move(done),
-                 {absl::OkStatus(), protocol_type_, protocol_, member.assignment});
+    return Reply(std::move(done), {absl::OkStatus(), protocol_type_, protocol_, member.assignment});
   }
   if (member.sync != nullptr) {
     SyncAnswer lost;
@@ -112,8 +111,7 @@ void ClassicGroup::Sync(SyncRequest request, Moment now, SyncDone done) {
     assignments[id] = given == request.assignments.end() ? Bytes() : given->second;
   }
   kafka::GroupMetadataValue record = ToRecord(assignments, now);
-  env_.write(std::move(record), [this, weak = std::weak_ptr<bool>(alive_),
-                                 generation = generation_,
+  env_.write(std::move(record), [this, weak = std::weak_ptr<bool>(alive_), generation = generation_,
                                  assignments = std::move(assignments)](absl::Status status) {
     if (!weak.expired()) OnStored(generation, assignments, status);
   });

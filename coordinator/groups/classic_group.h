@@ -133,7 +133,7 @@ class ClassicGroup {
   std::string leader_;
   Members members_;
   std::map<std::string, std::string> static_ids_;  // Instance id to member id.
-  std::map<std::string, MonoTime> pending_;        // Were told their id, and are awaited until then.
+  std::map<std::string, MonoTime> pending_;  // Were told their id, and are awaited until then.
 
   std::optional<MonoTime> join_until_;  // PreparingRebalance.
   bool initial_delay_ = false;          // It is the delay of an empty group's first rebalance …

@@ -39,8 +39,9 @@ void ClassicGroup::Join(JoinRequest request, Moment now, JoinDone done) {
 
 absl::Status ClassicGroup::CheckMayJoin(const JoinRequest& request) const {
   const auto member = members_.find(request.member.id);
-  const bool known = member != members_.end() ||
-                     (request.member.instance_id && static_ids_.contains(*request.member.instance_id));
+  const bool known =
+      member != members_.end() ||
+      (request.member.instance_id && static_ids_.contains(*request.member.instance_id));
   // While they gather, those that have come back count.
   size_t taken = members_.size();
   if (state_ == State::kPreparingRebalance) {
@@ -64,15 +65,15 @@ bool ClassicGroup::SupportsProtocols(const JoinRequest& request) const {
   if (request.protocol_type.empty() || request.protocols.empty()) return false;
   if (members_.empty()) return true;
   if (request.protocol_type != protocol_type_) return false;
-  return std::any_of(
-      request.protocols.begin(), request.protocols.end(), [&](const ClassicProtocol& offered) {
-        return std::all_of(members_.begin(), members_.end(), [&](const auto& entry) {
-          const auto& theirs = entry.second.protocols;
-          return entry.first == request.member.id ||
-                 std::any_of(theirs.begin(), theirs.end(),
-                             [&](const auto& p) { return p.name == offered.name; });
-        });
-      });
+  return std::any_of(request.protocols.begin(), request.protocols.end(),
+                     [&](const ClassicProtocol& offered) {
+                       return std::all_of(members_.begin(), members_.end(), [&](const auto& entry) {
+                         const auto& theirs = entry.second.protocols;
+                         return entry.first == request.member.id ||
+                                std::any_of(theirs.begin(), theirs.end(),
+                                            [&](const auto& p) { return p.name == offered.name; });
+                       });
+                     });
 }
 
 void ClassicGroup::JoinNew(JoinRequest request, Moment now, JoinDone done) {
@@ -102,8 +103,8 @@ void ClassicGroup::ReplaceStatic(const std::string& old_id, JoinRequest request,
   const std::string id = request.fresh_member_id;
   auto node = members_.extract(old_id);
   Member& member = node.mapped();
-  const absl::Status fenced = MakeError(
-      Errc::kFencedInstanceId, "another member has joined with this group.instance.id");
+  const absl::Status fenced =
+      MakeError(Errc::kFencedInstanceId, "another member has joined with this group.instance.id");
   if (member.join != nullptr) Reply(std::exchange(member.join, nullptr), Refusal(fenced, old_id));
   if (member.sync != nullptr) {
     SyncAnswer answer;
@@ -132,7 +133,8 @@ void ClassicGroup::FinishReplacing(const std::string& old_id, const std::string&
     if (weak.expired()) return;
     const auto found = members_.find(id);
     // It has been taken up into a rebalance meanwhile, which answers it.
-    if (found == members_.end() || found->second.join == nullptr || state_ != State::kStable) return;
+    if (found == members_.end() || found->second.join == nullptr || state_ != State::kStable)
+      return;
     Member& member = found->second;
     JoinAnswer answer;
     if (status.ok()) {
@@ -306,9 +308,8 @@ std::string ClassicGroup::SelectProtocol() const {
         [&](const ClassicProtocol& p) { return supporters[p.name] == members_.size(); });
     if (first != member.protocols.end()) ++votes[first->name];
   }
-  const auto most = std::max_element(votes.begin(), votes.end(), [](const auto& a, const auto& b) {
-    return a.second < b.second;
-  });
+  const auto most = std::max_element(
+      votes.begin(), votes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == votes.end() ? std::string() : std::string(most->first);
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "common/uuid.h"
+#include "coordinator/groups/consumer_protocol.h"
 
 namespace garam {
 namespace {
@@ -147,7 +148,7 @@ std::optional<MonoTime> GroupCoordinator::NextDeadline() const {
 
 std::string GroupCoordinator::FreshMemberId(const JoinRequest& request) {
   return absl::StrCat(request.member.instance_id.value_or(request.client_id), "-",
-                      Uuid::Random(env_.random).ToHyphenated());
+                      Uuid::Generate(env_.random).ToHyphenated());
 }
 
 absl::Status GroupCoordinator::CheckJoin(const std::string& group,
@@ -219,8 +220,7 @@ void GroupCoordinator::CommitOffsets(const std::string& group, OffsetCommit comm
   if (*found == nullptr) {
     // Whoever assigns partitions to itself needs no members to keep its offsets.
     if (commit.generation >= 0) {
-      return std::move(done)(
-          MakeError(Errc::kIllegalGeneration, "the group is gone: join again"));
+      return std::move(done)(MakeError(Errc::kIllegalGeneration, "the group is gone: join again"));
     }
     found = &Make(group, nullptr);
   }
@@ -290,8 +290,8 @@ void GroupCoordinator::DeleteOffsets(const std::string& group,
   const GroupStore::Group* const stored = store_.Find(group);
   for (const TopicPartition& partition : partitions) {
     if (classic.SubscribesTo(partition.first)) {
-      statuses.push_back(MakeError(Errc::kGroupSubscribed,
-                                   "a consumer of the group is subscribed to the topic"));
+      statuses.push_back(
+          MakeError(Errc::kGroupSubscribed, "a consumer of the group is subscribed to the topic"));
       continue;
     }
     statuses.push_back(absl::OkStatus());
@@ -300,11 +300,11 @@ void GroupCoordinator::DeleteOffsets(const std::string& group,
     }
   }
   if (records.empty()) return std::move(done)(std::move(statuses));
-  Append(std::move(records), [statuses = std::move(statuses),
-                              done = std::move(done)](absl::Status status) mutable {
-    if (!status.ok()) return std::move(done)(std::move(status));
-    std::move(done)(std::move(statuses));
-  });
+  Append(std::move(records),
+         [statuses = std::move(statuses), done = std::move(done)](absl::Status status) mutable {
+           if (!status.ok()) return std::move(done)(std::move(status));
+           std::move(done)(std::move(statuses));
+         });
 }
 
 absl::StatusOr<GroupDescription> GroupCoordinator::Describe(const std::string& group) const {
@@ -348,14 +348,13 @@ std::vector<GroupRecord> GroupCoordinator::Expired(const std::string& group,
   if (!classic.empty() && !(consumers && classic.state() == ClassicGroup::State::kStable)) {
     return records;
   }
-  const int64_t kept_ms =
-      std::chrono::duration_cast<Millis>(env_.limits.offsets_retention).count();
+  const int64_t kept_ms = std::chrono::duration_cast<Millis>(env_.limits.offsets_retention).count();
   for (const auto& [partition, offset] : stored.offsets) {
     if (!classic.empty() && classic.SubscribesTo(partition.first)) continue;
     const bool was_joined = classic.empty() && !classic.protocol_type().empty();
-    const int64_t since =
-        was_joined ? std::max(classic.state_since_ms(), offset.commit_timestamp_ms)
-                   : offset.commit_timestamp_ms;
+    const int64_t since = was_joined
+                              ? std::max(classic.state_since_ms(), offset.commit_timestamp_ms)
+                              : offset.commit_timestamp_ms;
     const bool over = offset.expire_timestamp_ms != -1 ? now_ms >= offset.expire_timestamp_ms
                                                        : now_ms - since >= kept_ms;
     if (over) records.push_back(OffsetTombstone(group, partition));

@@ -56,7 +56,8 @@ class GroupCoordinator {
   bool leads() const { return leads_; }
 
   // kInvalidGroupId, kInvalidSessionTimeout, kUnknownMemberId, kMemberIdRequired, kGroupFull,
-  // kInconsistentGroupProtocol, kFencedInstanceId, kCoordinatorLoading (the group is being deleted).
+  // kInconsistentGroupProtocol, kFencedInstanceId, kCoordinatorLoading (the group is being
+  // deleted).
   void Join(const std::string& group, JoinRequest request, JoinDone done);
   // Besides: kIllegalGeneration, kRebalanceInProgress.
   void Sync(const std::string& group, SyncRequest request, SyncDone done);

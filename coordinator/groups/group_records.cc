@@ -14,8 +14,9 @@ namespace {
 // Kafka's numbers. Keys of kind 0 were written by brokers before 0.9; they mean the same as 1.
 enum Kind : int16_t { kOldOffset = 0, kOffset = 1, kGroup = 2 };
 
-// What Kafka writes by default; older ones are read too.
-constexpr int16_t kOffsetValueVersion = 3;
+// What Kafka writes; others are read too. The one with an expiry time is the only one that has it.
+constexpr int16_t kOffsetValueVersion = 4;
+constexpr int16_t kExpiringOffsetValueVersion = 1;
 constexpr int16_t kGroupValueVersion = 3;
 
 // `number` is the kind of a key, the version of a value.
@@ -32,7 +33,8 @@ Bytes Encode(int16_t number, const Message& message, int16_t version) {
 
 absl::Status Corrupt(std::string_view what, const absl::Status& why) {
   return MakeError(Errc::kCorruptRecord,
-                   absl::StrCat("__consumer_offsets: ", what, ": ", std::string(why.message())));
+                   absl::StrCat("__consumer_offsets: ", std::string(what), ": ",
+                                std::string(why.message())));
 }
 
 template <class Message>
@@ -81,12 +83,8 @@ GroupRecord OffsetRecord(const std::string& group, const TopicPartition& partiti
   value.commit_timestamp = offset.commit_timestamp_ms;
   value.expire_timestamp = offset.expire_timestamp_ms;
   value.topic_id = offset.topic_id;
-  int16_t version = kOffsetValueVersion;
-  if (offset.expire_timestamp_ms != -1) {
-    version = 1;  // The one version that has it.
-  } else if (!offset.topic_id.IsZero()) {
-    version = 4;  // The first that has it.
-  }
+  const int16_t version =
+      offset.expire_timestamp_ms == -1 ? kOffsetValueVersion : kExpiringOffsetValueVersion;
   return {OffsetKey(group, partition), Encode(version, value, version)};
 }
 
@@ -115,12 +113,9 @@ absl::StatusOr<GroupRecordKey> ParseKey(const Bytes& key) {
 
 absl::StatusOr<CommittedOffset> ParseOffset(const Bytes& value) {
   ASSIGN_OR_RETURN(kafka::OffsetCommitValue parsed, DecodeValue<kafka::OffsetCommitValue>(value));
-  return CommittedOffset{Offset(parsed.offset),
-                         parsed.leader_epoch,
-                         std::move(parsed.metadata),
-                         parsed.commit_timestamp,
-                         parsed.expire_timestamp,
-                         parsed.topic_id};
+  return CommittedOffset{Offset(parsed.offset),      parsed.leader_epoch,
+                         std::move(parsed.metadata), parsed.commit_timestamp,
+                         parsed.expire_timestamp,    parsed.topic_id};
 }
 
 absl::StatusOr<kafka::GroupMetadataValue> ParseMetadata(const Bytes& value) {

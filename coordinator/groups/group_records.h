@@ -1,5 +1,5 @@
-// The records of __consumer_offsets, in Kafka's own formats: a key that begins with its kind, a value
-// that begins with its version.
+// The records of __consumer_offsets, in Kafka's own formats: a key that begins with its kind, a
+// value that begins with its version.
 //
 // Threads: any.
 #pragma once
