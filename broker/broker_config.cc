@@ -43,6 +43,7 @@ class Loader {
   absl::Status LoadControl();
   absl::Status LoadHttp();
   absl::Status LoadTopics();
+  absl::Status LoadGroups();
   absl::Status LoadTimings();
   void LoadRequests();
   void LoadMachine();
@@ -83,6 +84,7 @@ absl::StatusOr<LoadedConfig> Loader::Load() {
   RETURN_IF_ERROR(LoadBootstrapServers());
   RETURN_IF_ERROR(LoadHttp());
   RETURN_IF_ERROR(LoadTopics());
+  RETURN_IF_ERROR(LoadGroups());
   RETURN_IF_ERROR(LoadTimings());
   LoadRequests();
   LoadMachine();
@@ -275,6 +277,29 @@ absl::Status Loader::LoadTopics() {
   RETURN_IF_ERROR(
       LoadCoarse("segment.jitter.ms", "log.roll.jitter.ms", "log.roll.jitter.hours", kHourMs));
   return ParseTopicConfig(config_.topic_defaults, {}).status();
+}
+
+absl::Status Loader::LoadGroups() {
+  GroupSettings& groups = config_.groups;
+  groups.limits.session_timeout_min = MillisOf("group.min.session.timeout.ms");
+  groups.limits.session_timeout_max = MillisOf("group.max.session.timeout.ms");
+  groups.limits.initial_rebalance_delay = MillisOf("group.initial.rebalance.delay.ms");
+  groups.limits.group_size_max = static_cast<size_t>(*settings_.Int("group.max.size"));
+  groups.limits.offset_metadata_bytes_max =
+      static_cast<size_t>(*settings_.Int("offset.metadata.max.bytes"));
+  groups.limits.offsets_retention =
+      std::chrono::minutes(*settings_.Int("offsets.retention.minutes"));
+  groups.expiry_check_every = MillisOf("offsets.retention.check.interval.ms");
+  groups.commit_timeout = MillisOf("offsets.commit.timeout.ms");
+  groups.partitions = static_cast<int32_t>(*settings_.Int("offsets.topic.num.partitions"));
+  if (const auto factor = settings_.Int("offsets.topic.replication.factor"); factor.has_value()) {
+    groups.replication_factor = static_cast<int32_t>(*factor);
+  }
+  if (groups.limits.session_timeout_min <= groups.limits.session_timeout_max) {
+    return absl::OkStatus();
+  }
+  return settings_.Error("group.min.session.timeout.ms",
+                         "must not be above group.max.session.timeout.ms");
 }
 
 absl::Status Loader::LoadCoarse(const char* topic_key, const char* exact, const char* coarse,

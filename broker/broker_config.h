@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "broker/group_settings.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "common/logging.h"
@@ -63,6 +64,8 @@ struct BrokerConfig {
   bool delete_topic_enable = true;
   // Broker-level values of topic settings, by the topic's key; only what was set explicitly.
   std::map<std::string, std::string> topic_defaults{};
+
+  GroupSettings groups{};
 
   bool auto_leader_rebalance = true;
   Duration voter_dead_max = Millis(300'000);  // Then another broker votes in group 0.

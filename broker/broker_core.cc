@@ -109,6 +109,7 @@ PartitionSet::Options BrokerCore::SetOptions() {
           config_.inflight_bytes_max,
           config_.replica_lag_time_max,
           config_.topic_defaults,
+          config_.groups,
           [this](const LeaderState& state) { Announce(state); },
           [this](GroupId group) { leaders_.Forget(group); },
           [this] {

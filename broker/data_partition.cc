@@ -49,12 +49,23 @@ void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<sto
   boundaries_.push_back({log->last_index(), next_offset_, 0});
   for (NodeId node : replicas_) isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
   replica_.Attach(std::move(core), std::move(log), noted);
+  if (groups_ != nullptr) groups_->Start();
+}
+
+bool DataPartition::WithGroups(const std::function<void(GroupCoordinator&)>& work) {
+  if (groups_ != nullptr) groups_->With(work);
+  return groups_ != nullptr;
+}
+
+void DataPartition::CoordinateGroups(const GroupSettings& settings) {
+  groups_ = std::make_unique<GroupHost>(shard_, *this, settings);
 }
 
 void DataPartition::Stop(const absl::Status& reason, Task closed) {
   shard_.executor().Cancel(std::exchange(deadline_timer_, kNoTimer));
   shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
   bool was_open = std::exchange(open_, false);
+  if (groups_ != nullptr) groups_->Stop();
   waiters_.FailEverything(reason);
   FailOffered(reason);
   WakeWatchers(0);
@@ -415,6 +426,7 @@ void DataPartition::FeedIsr() {
   if (!confirmed_ && replica_.confirmed()) {
     confirmed_ = true;
     isr_.Confirm(now);
+    WakeWatchers(0);
   }
   isr_.OnLeaderEnd(core.last_index(), now);
   for (NodeId node : replicas_) isr_.OnMatch(node, core.MatchOf(node), now);

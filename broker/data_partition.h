@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker/batch_cache.h"
+#include "broker/group_host.h"
 #include "broker/partition.h"
 #include "broker/peers.h"
 #include "broker/produce_waiters.h"
@@ -79,6 +80,18 @@ class DataPartition final : public Partition,
   GroupId group() const override { return identity_.group; }
   size_t shard() const override;
   std::shared_ptr<const TopicConfig> config() const override { return config_; }
+
+  // Of the leadership whose high watermark is true; 0 while there is none here.
+  Term confirmed_term() const { return open_ && confirmed_ ? leading_term_ : Term(0); }
+  Offset high_watermark() const { return high_watermark_; }
+  Offset start_offset() const { return replica_.log().start_offset(); }
+  // What is committed, of any replica's log: whole batches from the one with `from` on, which lies
+  // between start_offset() and high_watermark(). Reads at once, as Read.
+  void ReadVisible(Offset from, size_t bytes_max,
+                   absl::AnyInvocable<void(absl::StatusOr<std::vector<Bytes>>) &&> done);
+  bool WithGroups(const std::function<void(GroupCoordinator&)>& work) override;
+  // Before Attach, of a partition of __consumer_offsets.
+  void CoordinateGroups(const GroupSettings& settings);
 
   void Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDone done) override;
   void Read(ReadSpec spec, absl::AnyInvocable<void(absl::StatusOr<ReadResult>) &&> done) override;
@@ -183,6 +196,7 @@ class DataPartition final : public Partition,
   NodeId preferred_ = kNoNode;  // Who is to lead it.
   bool members_told_ = false;   // Of this leadership and this wish.
 
+  std::unique_ptr<GroupHost> groups_;
   WatchId last_watch_ = 0;
   std::map<WatchId, std::function<void(size_t)>> watches_;
 };

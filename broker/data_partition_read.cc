@@ -73,6 +73,17 @@ void DataPartition::Read(ReadSpec spec,
                       });
 }
 
+void DataPartition::ReadVisible(
+    Offset from, size_t bytes_max,
+    absl::AnyInvocable<void(absl::StatusOr<std::vector<Bytes>>) &&> done) {
+  if (tail_.Covers(from)) {
+    size_t bytes = 0;
+    return std::move(done)(
+        tail_.Read(from, high_watermark_, bytes_max, /*first_batch_whole=*/true, &bytes));
+  }
+  replica_.log().Read(from, high_watermark_, bytes_max, std::move(done));
+}
+
 void DataPartition::Check(LogIndex from, size_t bytes_max, storage::Log::CheckDone done) {
   if (!open_) {
     std::move(done)(MakeError(Errc::kNotLeader, "the replica here has been given up"));

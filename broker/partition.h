@@ -25,6 +25,7 @@
 
 namespace garam {
 
+class GroupCoordinator;
 class Replica;
 
 enum class Acks { kNone = 0, kLeader = 1, kAll = -1 };
@@ -96,6 +97,10 @@ class Partition {
   virtual size_t shard() const = 0;
   // A snapshot; any thread.
   virtual std::shared_ptr<const TopicConfig> config() const = 0;
+
+  // Lets `work` use the coordinator of the groups that hash to this partition; false where it is
+  // none of __consumer_offsets.
+  virtual bool WithGroups(const std::function<void(GroupCoordinator&)>& /*work*/) { return false; }
 
   // Appends one batch that `ValidateBatch` let through. The partition patches the base offset and
   // the leader epoch in `batch`: nobody else may read these bytes until `done`. The batch's place

@@ -161,6 +161,7 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const R
     partition = std::make_shared<DataPartition>(
         shard, PartitionIdentity{topic.id, topic.name, index, image.group}, config, replicas,
         options_.replica_lag_max, options_.announce, options_.on_members, DiskEventsOf());
+    if (topic.name == kOffsetsTopic) partition->CoordinateGroups(options_.groups);
     found->second.partition = partition;
     found->second.identity = opening.identity;
     found->second.since = here.since;

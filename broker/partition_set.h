@@ -36,6 +36,7 @@ class PartitionSet {
     size_t inflight_bytes_max = 0;  // The same.
     Duration replica_lag_max;
     std::map<std::string, std::string> topic_defaults;
+    GroupSettings groups;
     DataPartition::Announce announce;
     std::function<void(GroupId)> on_deleted;
     // A group that goes on without this broker is gone from here; it may be wanted here again.

@@ -73,7 +73,12 @@ bool RecordCursor::Next(RecordFields& record) {
   if (!ReadVarint(at, end, record.offset_delta)) return false;
   if (!SkipBlob(at, end, /*nullable=*/true, blob)) return false;
   record.has_key = blob >= 0;
-  if (!SkipBlob(at, end, /*nullable=*/true, blob) || !SkipHeaders(at, end)) return false;
+  record.key =
+      record.has_key ? std::string_view(at - blob, static_cast<size_t>(blob)) : std::string_view();
+  if (!SkipBlob(at, end, /*nullable=*/true, blob)) return false;
+  record.value.reset();
+  if (blob >= 0) record.value.emplace(at - blob, static_cast<size_t>(blob));
+  if (!SkipHeaders(at, end)) return false;
   at_ = end;
   return at == end;
 }
@@ -88,8 +93,9 @@ absl::StatusOr<std::string_view> PlainRecords(std::string_view batch, std::strin
   return scratch;
 }
 
-absl::Status ForEachRecord(const Bytes& batch,
-                           absl::FunctionRef<bool(const RecordPosition&)> visit) {
+namespace {
+
+absl::Status ForEachFields(const Bytes& batch, absl::FunctionRef<bool(const RecordFields&)> visit) {
   const RecordBatchView header(batch.data());
   std::string scratch;
   ASSIGN_OR_RETURN(const std::string_view records, PlainRecords(batch.view(), scratch));
@@ -98,11 +104,30 @@ absl::Status ForEachRecord(const Bytes& batch,
   for (int32_t i = 0; i < header.record_count(); ++i) {
     if (!cursor.Next(fields))
       return MakeError(Errc::kCorruptRecord, "a record in the batch does not add up");
-    const RecordPosition position{.offset = header.base_offset() + fields.offset_delta,
-                                  .timestamp_ms = TimestampOf(header, fields)};
-    if (!visit(position)) break;
+    if (!visit(fields)) break;
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ForEachRecord(const Bytes& batch,
+                           absl::FunctionRef<bool(const RecordPosition&)> visit) {
+  const RecordBatchView header(batch.data());
+  return ForEachFields(batch, [&](const RecordFields& fields) {
+    return visit({.offset = header.base_offset() + fields.offset_delta,
+                  .timestamp_ms = TimestampOf(header, fields)});
+  });
+}
+
+absl::Status ForEachKeyValue(const Bytes& batch, absl::FunctionRef<bool(const KeyValue&)> visit) {
+  const RecordBatchView header(batch.data());
+  return ForEachFields(batch, [&](const RecordFields& fields) {
+    KeyValue record{.offset = header.base_offset() + fields.offset_delta};
+    if (fields.has_key) record.key = Bytes::Copy(fields.key);
+    if (fields.value) record.value = Bytes::Copy(*fields.value);
+    return visit(record);
+  });
 }
 
 absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(const Bytes& batch,

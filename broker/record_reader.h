@@ -1,5 +1,5 @@
-// Walks the records inside a v2 batch, decompressing where needed: what ListOffsets by time and the
-// validation of produced batches look at. Keys, values and headers are skipped, never copied.
+// Walks the records inside a v2 batch, decompressing where needed: for ListOffsets by time, the
+// validation of produced batches, and what the broker itself keeps in topics.
 //
 // Threads: any; no state but the cursor's own.
 #pragma once
@@ -28,6 +28,8 @@ struct RecordFields {
   int64_t timestamp_delta_ms = 0;
   int32_t offset_delta = 0;
   bool has_key = false;
+  std::string_view key{};
+  std::optional<std::string_view> value{};  // Nothing: null.
 };
 
 // Reads records one after the other from the uncompressed bytes that follow a batch header.
@@ -67,6 +69,15 @@ struct RecordPosition {
 // records do not add up. `batch` must be one whole batch.
 absl::Status ForEachRecord(const Bytes& batch,
                            absl::FunctionRef<bool(const RecordPosition&)> visit);
+
+struct KeyValue {
+  Offset offset;
+  std::optional<Bytes> key{};
+  std::optional<Bytes> value{};
+};
+
+// The same with what is in the records, copied.
+absl::Status ForEachKeyValue(const Bytes& batch, absl::FunctionRef<bool(const KeyValue&)> visit);
 
 // The first record of `batch` whose timestamp is at or after `timestamp_ms`; nothing when none is.
 absl::StatusOr<std::optional<RecordPosition>> FirstAtOrAfter(const Bytes& batch,

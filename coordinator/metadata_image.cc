@@ -87,7 +87,7 @@ const BrokerEndpoint& BrokerImage::EndpointFor(std::string_view listener) const 
 }
 
 bool IsInternalTopic(std::string_view name) {
-  return name == "__consumer_offsets" || name == "__transaction_state";
+  return name == kOffsetsTopic || name == "__transaction_state";
 }
 
 std::shared_ptr<const MetadataImage> MetadataImage::Empty() {

@@ -90,7 +90,8 @@ struct PartitionImage {
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
 };
 
-// __consumer_offsets and __transaction_state.
+inline constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
+// That and __transaction_state.
 bool IsInternalTopic(std::string_view name);
 
 struct TopicImage {

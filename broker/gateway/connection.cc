@@ -31,6 +31,7 @@ Connection::Connection(std::shared_ptr<ShardServices> services, tcp::socket sock
       socket_(std::move(socket)),
       listener_(std::move(listener)),
       peer_(std::move(peer)),
+      client_host_(absl::StrCat("/", peer_.substr(0, peer_.rfind(':')))),
       assembler_(services_->memory->requests,
                  static_cast<size_t>(services_->broker.config().socket_request_max_bytes)) {}
 
@@ -163,7 +164,7 @@ void Connection::StartRequest(Frame frame) {
         fmt::format("no API {} of version {} here", header->request_api_key, version));
   }
   services_->counts.requests[static_cast<size_t>(header->request_api_key)].Add();
-  auto request = std::make_shared<Request>(services_, weak_from_this(), listener_,
+  auto request = std::make_shared<Request>(services_, weak_from_this(), listener_, client_host_,
                                            std::move(frame.charge), *header, std::move(reader));
   in_flight_.push_back(request);
   if (!row->overlaps) blocking_ = request.get();

@@ -70,7 +70,8 @@ class Connection final : public AnswerSink, public std::enable_shared_from_this<
   const std::shared_ptr<ShardServices> services_;
   std::optional<boost::asio::ip::tcp::socket> socket_;  // Empty once closed.
   const std::string listener_;
-  const std::string peer_;
+  const std::string peer_;  // Address and port.
+  const std::string client_host_;
   std::function<void()> closed_;
 
   FrameAssembler assembler_;

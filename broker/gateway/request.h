@@ -36,11 +36,12 @@ class Request : public std::enable_shared_from_this<Request> {
  public:
   // `reader` stands before the message.
   Request(std::shared_ptr<ShardServices> services, std::weak_ptr<AnswerSink> sink,
-          std::string_view listener, MemoryBudget::Charge charge,
+          std::string_view listener, std::string_view client_host, MemoryBudget::Charge charge,
           const kafka::RequestHeader& header, kafka::Reader reader)
       : services_(std::move(services)),
         sink_(std::move(sink)),
         listener_(listener),
+        client_host_(client_host),
         charge_(std::move(charge)),
         header_(header),
         reader_(std::move(reader)) {}
@@ -50,6 +51,9 @@ class Request : public std::enable_shared_from_this<Request> {
   ShardServices& services() { return *services_; }
   Broker& broker() { return services_->broker; }
   const std::string& listener() const { return listener_; }
+  // Where the request came from, as Kafka writes it: "/127.0.0.1".
+  const std::string& client_host() const { return client_host_; }
+  std::string_view client_id() const { return header_.client_id.value_or(""); }
   int16_t api_key() const { return header_.request_api_key; }
   int16_t version() const { return header_.request_api_version; }
 
@@ -92,6 +96,7 @@ class Request : public std::enable_shared_from_this<Request> {
   const std::shared_ptr<ShardServices> services_;
   const std::weak_ptr<AnswerSink> sink_;
   const std::string listener_;
+  const std::string client_host_;
   MemoryBudget::Charge charge_;  // Before services_ goes.
   const kafka::RequestHeader header_;
   kafka::Reader reader_;

@@ -32,9 +32,8 @@ Bytes Encode(int16_t number, const Message& message, int16_t version) {
 }
 
 absl::Status Corrupt(std::string_view what, const absl::Status& why) {
-  return MakeError(Errc::kCorruptRecord,
-                   absl::StrCat("__consumer_offsets: ", std::string(what), ": ",
-                                std::string(why.message())));
+  return MakeError(Errc::kCorruptRecord, absl::StrCat("__consumer_offsets: ", std::string(what),
+                                                      ": ", std::string(why.message())));
 }
 
 template <class Message>

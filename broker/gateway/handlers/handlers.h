@@ -8,18 +8,28 @@ namespace garam {
 void HandleAlterPartitionReassignments(RequestPtr request);
 void HandleApiVersions(RequestPtr request);
 void HandleCreateTopics(RequestPtr request);
+void HandleDeleteGroups(RequestPtr request);
 void HandleDeleteRecords(RequestPtr request);
 void HandleDeleteTopics(RequestPtr request);
 void HandleDescribeCluster(RequestPtr request);
+void HandleDescribeGroups(RequestPtr request);
 void HandleDescribeLogDirs(RequestPtr request);
 void HandleElectLeaders(RequestPtr request);
 void HandleFetch(RequestPtr request);
 void HandleFindCoordinator(RequestPtr request);
+void HandleHeartbeat(RequestPtr request);
+void HandleJoinGroup(RequestPtr request);
+void HandleLeaveGroup(RequestPtr request);
+void HandleListGroups(RequestPtr request);
 void HandleListOffsets(RequestPtr request);
 void HandleListPartitionReassignments(RequestPtr request);
 void HandleMetadata(RequestPtr request);
+void HandleOffsetCommit(RequestPtr request);
+void HandleOffsetDelete(RequestPtr request);
+void HandleOffsetFetch(RequestPtr request);
 void HandleOffsetForLeaderEpoch(RequestPtr request);
 void HandleProduce(RequestPtr request);
+void HandleSyncGroup(RequestPtr request);
 void HandleUnregisterBroker(RequestPtr request);
 
 }  // namespace garam

@@ -54,8 +54,8 @@ class HandlerFixture : public ClusterFixture {
     kafka::Reader reader(Bytes::Copy(bytes));
     const auto header = kafka::DecodeRequestHeader(reader);
     EXPECT_TRUE(header.ok());
-    auto request = std::make_shared<Request>(services_, sink_, "PLAINTEXT", MemoryBudget::Charge(),
-                                             *header, reader);
+    auto request = std::make_shared<Request>(services_, sink_, "PLAINTEXT", "/127.0.0.1",
+                                             MemoryBudget::Charge(), *header, reader);
     FindHandled(header->request_api_key)->handler(request);
     return request;
   }

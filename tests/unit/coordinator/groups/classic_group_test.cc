@@ -237,8 +237,7 @@ TEST_F(ClassicGroupTest, AStaticMemberKeepsItsPlaceUntilItsSessionEnds) {
   Sync(two->answer->member_id, 1, {}, "b");
   Commit();
   Pass(Millis(9000));
-  EXPECT_TRUE(
-      coordinator_->Heartbeat("g", {one->answer->member_id, "a"}, 1).ok());
+  EXPECT_TRUE(coordinator_->Heartbeat("g", {one->answer->member_id, "a"}, 1).ok());
   Pass(Millis(2000));
   EXPECT_EQ(State(), "PreparingRebalance");
 }

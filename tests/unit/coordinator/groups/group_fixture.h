@@ -35,9 +35,7 @@ class GroupTest : public ::testing::Test {
   struct Awaited {
     std::optional<Answer> answer;
     bool there() const { return answer.has_value(); }
-    Errc error() const {
-      return answer->status.ok() ? Errc::kUnknown : ErrcOf(answer->status);
-    }
+    Errc error() const { return answer->status.ok() ? Errc::kUnknown : ErrcOf(answer->status); }
   };
   using Joined = std::shared_ptr<Awaited<JoinAnswer>>;
   using Synced = std::shared_ptr<Awaited<SyncAnswer>>;
