@@ -16,6 +16,8 @@ namespace {
 // At a time, when a replica catches up on what it has not applied yet.
 constexpr size_t kReadBytes = 1 << 20;
 
+constexpr Duration kReadAgain = Millis(20);
+
 // What became of an append, as the coordinator's clients are to hear it.
 absl::Status ForMembers(const absl::Status& status) {
   switch (ErrcOf(status)) {
@@ -62,6 +64,7 @@ void GroupHost::Stop() {
   partition_.Unwatch(watch_);
   shard_.executor().Cancel(std::exchange(timer_, kNoTimer));
   shard_.executor().Cancel(std::exchange(expiry_timer_, kNoTimer));
+  shard_.executor().Cancel(std::exchange(retry_timer_, kNoTimer));
   coordinator_.Resign();
   FailWaiting();
 }
@@ -104,14 +107,25 @@ void GroupHost::Take(absl::StatusOr<std::vector<Bytes>> batches) {
   reading_ = false;
   if (!running_) return;
   failed_ = !batches.ok() || batches->empty();
-  if (failed_) {
+  if (!batches.ok()) {
     LogWarn("{}-{}: its groups are not known here: {}", partition_.topic(), partition_.index(),
-            batches.ok() ? "nothing could be read" : batches.status().ToString());
-    return;
+            batches.status().ToString());
   }
+  if (failed_) return ArmRetry();
   for (const Bytes& batch : *batches) Apply(batch);
   RunApplied();
   if (!stepping_) Pump();
+}
+
+// Others may have committed what the disk here does not have yet.
+void GroupHost::ArmRetry() {
+  if (retry_timer_ != kNoTimer) return;
+  retry_timer_ = shard_.executor().PostAt(shard_.now() + kReadAgain,
+                                          [this, weak = std::weak_ptr<bool>(alive_)] {
+                                            if (weak.expired()) return;
+                                            retry_timer_ = kNoTimer;
+                                            Pump();
+                                          });
 }
 
 void GroupHost::Apply(const Bytes& batch) {

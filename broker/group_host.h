@@ -41,6 +41,7 @@ class GroupHost {
   void Pump();
   bool Step();
   void Take(absl::StatusOr<std::vector<Bytes>> batches);
+  void ArmRetry();
   void Apply(const Bytes& batch);
   void FollowRole();
   void Append(std::vector<GroupRecord> records, GroupCoordinator::StatusDone done);
@@ -59,7 +60,8 @@ class GroupHost {
   bool running_ = false;
   bool reading_ = false;
   bool stepping_ = false;  // In the call that reads.
-  bool failed_ = false;    // The last read; the next wake-up tries again.
+  bool failed_ = false;    // The last read had nothing to give.
+  TimerId retry_timer_ = kNoTimer;
   Offset applied_;         // Everything below it.
   Term leading_in_;        // The leadership that the coordinator was told of; 0: none.
   std::multimap<Offset, GroupCoordinator::StatusDone> waiting_;  // For what is below to be applied.

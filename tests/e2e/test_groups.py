@@ -1,0 +1,145 @@
+"""Consumer groups of the classic protocol, from real clients and Kafka's own commands."""
+import signal
+
+import confluent_kafka
+import pytest
+from confluent_kafka.admin import AdminClient
+
+import kafka_tools
+from cluster import eventually
+from group_members import Members
+
+CLIENTS = ("kafka-python", "librdkafka")
+WAIT = 60
+
+
+@pytest.fixture(scope="module")
+def broker_settings():
+    """As the labs have it: nobody waits for more members."""
+    return {"group.initial.rebalance.delay.ms": "0"}
+
+
+@pytest.fixture
+def members(request):
+    """members(client, cluster, group, topic): a group whose processes end with the test."""
+    made = []
+
+    def make(*what):
+        made.append(Members(*what))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def produce(cluster, topic, first, count):
+    producer = confluent_kafka.Producer({"bootstrap.servers": cluster.bootstrap(), "acks": "all"})
+    for number in range(first, first + count):
+        producer.produce(topic, str(number))
+    assert producer.flush(WAIT) == 0
+
+
+def awaits(cluster, group, topic, first, count):
+    """Writes that many records, and waits until the group has read them all."""
+    produce(cluster, topic, first, count)
+    wanted = {str(number) for number in range(first + count)}
+    eventually(lambda: wanted <= group.values(), WAIT, f"{first + count} records are read")
+
+
+def describe(cluster, group):
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap()})
+    return admin.describe_consumer_groups([group])[group].result(WAIT)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_consumers_share_partitions_and_survive_each_other(healthy, members, client):
+    topic = f"shared-by-{client}"
+    healthy.create_topic(topic, 3)
+    group = members(client, healthy, f"group-{client}", topic)
+    one = group.add()
+    eventually(lambda: group.share(3), WAIT, "one has them all")
+    two, three = group.add(), group.add()
+    eventually(lambda: group.share(3) and all(len(m.partitions) == 1 for m in group.all), WAIT,
+               "each has one")
+    awaits(healthy, group, topic, 0, 300)
+    two.end()  # As by kill -9: its session has to end first.
+    awaits(healthy, group, topic, 300, 300)
+    three.end(signal.SIGINT)  # Ctrl-C: it leaves.
+    eventually(lambda: one.partitions == [0, 1, 2], WAIT, "the last one has them all")
+    awaits(healthy, group, topic, 600, 300)
+
+
+def test_groups_are_independent_and_more_members_than_partitions_wait(healthy, members):
+    healthy.create_topic("two-groups", 2)
+    first = members("librdkafka", healthy, "first", "two-groups")
+    second = members("librdkafka", healthy, "second", "two-groups")
+    for group in (first, first, first, second):
+        group.add()
+    eventually(lambda: first.share(2) and second.share(2), WAIT, "both have all")
+    eventually(lambda: sorted(len(member.partitions) for member in first.all) == [0, 1, 1], WAIT,
+               "one of three has nothing")
+    awaits(healthy, first, "two-groups", 0, 100)
+    awaits(healthy, second, "two-groups", 100, 100)
+
+
+def test_a_killed_coordinator_costs_no_rebalance(three, members):
+    three.create_topic("outlives", 3)
+    group = members("librdkafka", three, "survivors", "outlives")
+    group.add()
+    group.add()
+    eventually(lambda: group.share(3) and all(m.partitions for m in group.all), WAIT, "they share")
+    awaits(three, group, "outlives", 0, 100)
+    before = [len(member.assignments) for member in group.all]
+    described = describe(three, "survivors")
+    three[described.coordinator.id].kill()
+    awaits(three, group, "outlives", 100, 200)
+    assert [len(member.assignments) for member in group.all] == before
+    after = describe(three, "survivors")
+    assert after.coordinator.id != described.coordinator.id
+    assert {m.member_id for m in after.members} == {m.member_id for m in described.members}
+
+
+def test_a_static_member_comes_back_without_a_rebalance(healthy, members):
+    healthy.create_topic("static", 2)
+    group = members("librdkafka", healthy, "static", "static")
+    stays, goes = group.add({"group.instance.id": "a"}), group.add({"group.instance.id": "b"})
+    eventually(lambda: group.share(2) and len(goes.partitions) == 1, WAIT, "they share")
+    assignments, had = len(stays.assignments), goes.partitions
+    goes.end()
+    back = group.add({"group.instance.id": "b"})
+    eventually(lambda: back.partitions == had, WAIT, "it has what it had")
+    awaits(healthy, group, "static", 0, 100)
+    assert len(stays.assignments) == assignments
+
+
+def offsets_of(cluster, group):
+    """Kafka's own table: by partition, current offset, end and lag."""
+    shown = kafka_tools.run("kafka-consumer-groups", cluster, "--describe", "--group", group)
+    rows = [line.split() for line in shown.splitlines() if line.startswith(group)]
+    return {int(row[2]): tuple(row[3:6]) for row in rows}
+
+
+def test_kafka_consumer_groups_shows_resets_and_deletes(healthy, members):
+    healthy.create_topic("shown", 2)
+    group = members("librdkafka", healthy, "shown-group", "shown")
+    member = group.add()
+    awaits(healthy, group, "shown", 0, 50)
+    shown = kafka_tools.run("kafka-consumer-groups", healthy, "--describe", "--group", "shown-group")
+    assert "/127.0.0.1" in shown and "rdkafka" in shown, shown
+    assert "shown-group" in kafka_tools.run("kafka-consumer-groups", healthy, "--list")
+    refused = kafka_tools.run("kafka-consumer-groups", healthy, "--reset-offsets", "--group",
+                              "shown-group", "--topic", "shown", "--to-earliest", "--execute")
+    assert "inactive" in refused, refused
+    refused = kafka_tools.run("kafka-consumer-groups", healthy, "--delete", "--group", "shown-group")
+    assert "not empty" in refused, refused
+    member.end(signal.SIGINT)
+    ends = offsets_of(healthy, "shown-group")
+    assert sum(int(end) for _, end, _ in ends.values()) == 50
+    assert all(lag == "0" for _, _, lag in ends.values())
+    kafka_tools.run("kafka-consumer-groups", healthy, "--reset-offsets", "--group", "shown-group",
+                    "--topic", "shown", "--to-earliest", "--execute")
+    assert all(current == "0" for current, _, _ in offsets_of(healthy, "shown-group").values())
+    kafka_tools.run("kafka-consumer-groups", healthy, "--delete", "--group", "shown-group")
+    listed = kafka_tools.run("kafka-consumer-groups", healthy, "--list")
+    assert "shown-group" not in listed.split()
