@@ -61,6 +61,8 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidConfig:
     case Errc::kInconsistentClusterId:
     case Errc::kInvalidFetchSessionEpoch:
+    case Errc::kOutOfOrderSequence:
+    case Errc::kInvalidProducerEpoch:
       return absl::StatusCode::kInvalidArgument;
   }
   return absl::StatusCode::kInternal;
@@ -130,6 +132,8 @@ std::string_view ErrcName(Errc errc) {
     GARAM_ERRC_NAME(FetchSessionNotFound);
     GARAM_ERRC_NAME(InvalidFetchSessionEpoch);
     GARAM_ERRC_NAME(ReplicaNotAllowed);
+    GARAM_ERRC_NAME(OutOfOrderSequence);
+    GARAM_ERRC_NAME(InvalidProducerEpoch);
     GARAM_ERRC_NAME(Throttled);
 #undef GARAM_ERRC_NAME
   }

@@ -50,6 +50,8 @@ enum class Errc : int {
   kFetchSessionNotFound,          // No such fetch session here.
   kInvalidFetchSessionEpoch,      // Session epoch out of order.
   kReplicaNotAllowed,             // A client pretends to be a replica.
+  kOutOfOrderSequence,            // An idempotent producer's batch is not the next one.
+  kInvalidProducerEpoch,          // A newer instance of the producer has written since.
   kThrottled,                     // Out of a bounded resource: try again.
 };
 

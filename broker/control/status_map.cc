@@ -61,6 +61,8 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kPolicyViolation:
     case Errc::kInvalidConfig:
     case Errc::kInvalidFetchSessionEpoch:
+    case Errc::kOutOfOrderSequence:
+    case Errc::kInvalidProducerEpoch:
       return grpc::StatusCode::INVALID_ARGUMENT;
   }
   return grpc::StatusCode::INTERNAL;

@@ -83,6 +83,10 @@ ErrorCode ToErrorCode(Errc errc) {
       return ErrorCode::kInvalidFetchSessionEpoch;
     case Errc::kReplicaNotAllowed:
       return ErrorCode::kClusterAuthorizationFailed;
+    case Errc::kOutOfOrderSequence:
+      return ErrorCode::kOutOfOrderSequenceNumber;
+    case Errc::kInvalidProducerEpoch:
+      return ErrorCode::kInvalidProducerEpoch;
     case Errc::kThrottled:
       return ErrorCode::kThrottlingQuotaExceeded;
   }
