@@ -41,6 +41,9 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kRebalanceInProgress:
     case Errc::kGroupNotEmpty:
     case Errc::kGroupSubscribed:
+    case Errc::kFencedMemberEpoch:
+    case Errc::kStaleMemberEpoch:
+    case Errc::kUnreleasedInstanceId:
       return absl::StatusCode::kFailedPrecondition;
     case Errc::kOffsetOutOfRange:
       return absl::StatusCode::kOutOfRange;
@@ -78,6 +81,10 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidSessionTimeout:
     case Errc::kInconsistentGroupProtocol:
     case Errc::kOffsetMetadataTooLarge:
+    case Errc::kUnsupportedAssignor:
+    case Errc::kInvalidRegex:
+    case Errc::kOutOfOrderSequence:
+    case Errc::kInvalidProducerEpoch:
       return absl::StatusCode::kInvalidArgument;
   }
   return absl::StatusCode::kInternal;
@@ -163,6 +170,13 @@ std::string_view ErrcName(Errc errc) {
     GARAM_ERRC_NAME(GroupNotEmpty);
     GARAM_ERRC_NAME(GroupSubscribed);
     GARAM_ERRC_NAME(OffsetMetadataTooLarge);
+    GARAM_ERRC_NAME(OutOfOrderSequence);
+    GARAM_ERRC_NAME(InvalidProducerEpoch);
+    GARAM_ERRC_NAME(FencedMemberEpoch);
+    GARAM_ERRC_NAME(StaleMemberEpoch);
+    GARAM_ERRC_NAME(UnreleasedInstanceId);
+    GARAM_ERRC_NAME(UnsupportedAssignor);
+    GARAM_ERRC_NAME(InvalidRegex);
     GARAM_ERRC_NAME(Throttled);
 #undef GARAM_ERRC_NAME
   }

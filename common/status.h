@@ -66,6 +66,13 @@ enum class Errc : int {
   kGroupNotEmpty,                 // The group has members.
   kGroupSubscribed,               // A member of the group reads the topic.
   kOffsetMetadataTooLarge,        // Over offset.metadata.max.bytes.
+  kOutOfOrderSequence,            // An idempotent producer's batch is not the next one.
+  kInvalidProducerEpoch,          // A newer instance of the producer has written since.
+  kFencedMemberEpoch,             // The member epoch is not the one that the coordinator knows.
+  kStaleMemberEpoch,              // The member has not taken its new epoch yet.
+  kUnreleasedInstanceId,          // Another member has this group.instance.id still.
+  kUnsupportedAssignor,           // No such server-side assignor.
+  kInvalidRegex,                  // Not a regular expression.
   kThrottled,                     // Out of a bounded resource: try again.
 };
 

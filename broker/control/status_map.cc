@@ -56,6 +56,9 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kRebalanceInProgress:
     case Errc::kGroupNotEmpty:
     case Errc::kGroupSubscribed:
+    case Errc::kFencedMemberEpoch:
+    case Errc::kStaleMemberEpoch:
+    case Errc::kUnreleasedInstanceId:
       return grpc::StatusCode::FAILED_PRECONDITION;
     case Errc::kInconsistentTopicId:
     case Errc::kInvalidRecord:
@@ -77,6 +80,10 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidSessionTimeout:
     case Errc::kInconsistentGroupProtocol:
     case Errc::kOffsetMetadataTooLarge:
+    case Errc::kUnsupportedAssignor:
+    case Errc::kInvalidRegex:
+    case Errc::kOutOfOrderSequence:
+    case Errc::kInvalidProducerEpoch:
       return grpc::StatusCode::INVALID_ARGUMENT;
   }
   return grpc::StatusCode::INTERNAL;

@@ -115,6 +115,20 @@ ErrorCode ToErrorCode(Errc errc) {
       return ErrorCode::kGroupSubscribedToTopic;
     case Errc::kOffsetMetadataTooLarge:
       return ErrorCode::kOffsetMetadataTooLarge;
+    case Errc::kOutOfOrderSequence:
+      return ErrorCode::kOutOfOrderSequenceNumber;
+    case Errc::kInvalidProducerEpoch:
+      return ErrorCode::kInvalidProducerEpoch;
+    case Errc::kFencedMemberEpoch:
+      return ErrorCode::kFencedMemberEpoch;
+    case Errc::kStaleMemberEpoch:
+      return ErrorCode::kStaleMemberEpoch;
+    case Errc::kUnreleasedInstanceId:
+      return ErrorCode::kUnreleasedInstanceId;
+    case Errc::kUnsupportedAssignor:
+      return ErrorCode::kUnsupportedAssignor;
+    case Errc::kInvalidRegex:
+      return ErrorCode::kInvalidRegularExpression;
     case Errc::kThrottled:
       return ErrorCode::kThrottlingQuotaExceeded;
   }
