@@ -38,7 +38,8 @@ class File {
   // fdatasync: what was written and the size are on stable storage. An error is final: the unsynced
   // bytes may be gone though reads still show them.
   virtual absl::Status Sync() = 0;
-  // Reserves blocks for [position, position + count) without changing the size.
+  // Reserves blocks for [position, position + count) without changing the size. kResourceExhausted
+  // also when that would leave less than what is to stay free for the broker's other files.
   virtual absl::Status Allocate(int64_t position, int64_t count) = 0;
   // Sets the size; blocks that were reserved beyond it are given back.
   virtual absl::Status Truncate(int64_t size) = 0;

@@ -33,6 +33,21 @@ class Descriptor {
   int fd_;
 };
 
+// What logs leave free. The rows of the key-value store need space as well, and a broker that
+// cannot store a term can do nothing any more.
+constexpr int64_t kKeptFreeBytesMax = 64 << 20;
+constexpr int64_t kKeptFreePart = 16;
+
+int64_t KeptFreeBytes(int64_t total_bytes) {
+  return std::min(kKeptFreeBytesMax, total_bytes / kKeptFreePart);
+}
+
+FileSystem::Space SpaceIn(const struct statvfs& about) {
+  const auto block = static_cast<int64_t>(about.f_frsize);
+  return {.total_bytes = static_cast<int64_t>(about.f_blocks) * block,
+          .usable_bytes = static_cast<int64_t>(about.f_bavail) * block};
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
@@ -93,6 +108,13 @@ class PosixFile final : public File {
   }
 
   absl::Status Allocate(int64_t position, int64_t count) override {
+    struct statvfs about {};
+    if (::fstatvfs(fd_.get(), &about) != 0) return Error("statvfs");
+    const FileSystem::Space space = SpaceIn(about);
+    if (space.usable_bytes - count < KeptFreeBytes(space.total_bytes)) {
+      errno = ENOSPC;
+      return Error("allocate");
+    }
     if (::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, position, count) == 0) return absl::OkStatus();
     // A file system without the call grows the file at each write instead: slower, not wrong.
     return errno == EOPNOTSUPP ? absl::OkStatus() : Error("fallocate");
@@ -193,9 +215,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> PosixFileSystem::Lock(const std::strin
 absl::StatusOr<FileSystem::Space> PosixFileSystem::SpaceOf(const std::string& path) {
   struct statvfs about {};
   if (::statvfs(path.c_str(), &about) != 0) return PathError("statvfs", path);
-  const auto block = static_cast<int64_t>(about.f_frsize);
-  return Space{.total_bytes = static_cast<int64_t>(about.f_blocks) * block,
-               .usable_bytes = static_cast<int64_t>(about.f_bavail) * block};
+  return SpaceIn(about);
 }
 
 }  // namespace garam::storage

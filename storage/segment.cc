@@ -40,23 +40,28 @@ absl::Status SegmentFile::Create() {
 absl::Status SegmentFile::Reserve(int64_t end, bool zeroed) {
   if (zeroed ? end <= zeroed_end_ : end <= reserved_end_) return absl::OkStatus();
   ASSIGN_OR_RETURN(std::shared_ptr<File> file, Get());
-  absl::Status status;
+  const int64_t step = zeroed ? std::min(step_, kZeroStepMax) : step_;
+  int64_t from = std::max(reserved_end_, end - step);
   if (zeroed) {
-    static const std::string zeros(kZeroStepMax, '\0');
-    ASSIGN_OR_RETURN(int64_t from, file->Size());
-    const int64_t step = std::min(step_, kZeroStepMax);
-    const std::string_view piece = std::string_view(zeros).substr(0, static_cast<size_t>(step));
-    status = file->Write(from, {&piece, 1});
-    if (status.ok()) zeroed_end_ = std::max(end, from + step);
-    reserved_end_ = std::max(reserved_end_, zeroed_end_);
-  } else {
-    const int64_t from = std::max(reserved_end_, end - step_);
-    status = file->Allocate(from, end + step_ - from);
-    // Without success too: one refused attempt a step is enough.
-    reserved_end_ = end + step_;
+    ASSIGN_OR_RETURN(from, file->Size());
   }
   step_ = std::min(step_ * 2, kReserveStepMax);
-  return IsDiskFull(status) ? absl::OkStatus() : status;
+  const int64_t ahead = zeroed ? from + step : end + step;
+  absl::Status status = file->Allocate(from, std::max(end, ahead) - from);
+  if (IsDiskFull(status)) {
+    return end > from ? file->Allocate(from, end - from) : absl::OkStatus();
+  }
+  RETURN_IF_ERROR(status);
+  if (zeroed) {
+    static const std::string zeros(kZeroStepMax, '\0');
+    const std::string_view piece = std::string_view(zeros).substr(0, static_cast<size_t>(step));
+    status = file->Write(from, {&piece, 1});
+    if (IsDiskFull(status)) return absl::OkStatus();  // The write itself will tell.
+    RETURN_IF_ERROR(status);
+    zeroed_end_ = std::max(end, ahead);
+  }
+  reserved_end_ = std::max({reserved_end_, end, ahead});
+  return absl::OkStatus();
 }
 
 absl::Status SegmentFile::Truncate(int64_t size) {

@@ -33,8 +33,8 @@ class SegmentFile {
 
   // Makes room for bytes up to `end`. With `zeroed`, zeros are written ahead: a sync that finds its
   // blocks written already needs no journal commit of the file system (measured: 30 instead of 45
-  // us for 1 KiB, 65 instead of 100 us for 64 KiB). Else blocks are only reserved. No space for
-  // that is not an error: the write itself will tell.
+  // us for 1 KiB, 65 instead of 100 us for 64 KiB). Else blocks are only reserved. On a disk
+  // that is nearly full it is just for `end`, and then an error.
   absl::Status Reserve(int64_t end, bool zeroed);
   // Whether bytes up to `end` need no Reserve.
   bool Reserved(int64_t end) const { return end <= reserved_end_; }

@@ -157,6 +157,7 @@ absl::Status SegmentInstall::Add(std::string_view bytes) {
   if (bytes.empty() || end > incoming.segment.size_bytes) {
     return MakeError(Errc::kCorruptRecord, "a piece of a segment has another size than asked for");
   }
+  RETURN_IF_ERROR(incoming.file->Allocate(incoming.size, static_cast<int64_t>(bytes.size())));
   RETURN_IF_ERROR(incoming.file->Write(incoming.size, {&bytes, 1}));
   incoming.size = end;
   if (end < incoming.segment.size_bytes) return absl::OkStatus();

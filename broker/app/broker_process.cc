@@ -1,5 +1,6 @@
 #include "broker/app/broker_process.h"
 
+#include <algorithm>
 #include <fstream>
 #include <future>
 #include <string>
@@ -29,6 +30,19 @@ std::string BootId(Random& random) {
   return absl::StrCat("unknown-", random.Next());
 }
 
+// RocksDB writes when it opens, and does not bear it well when it cannot.
+constexpr int64_t kSpaceBytesMin = 4 << 20;
+constexpr int64_t kSpacePart = 64;
+
+absl::Status CheckSpace(storage::FileSystem& files, const std::string& folder) {
+  ASSIGN_OR_RETURN(const storage::FileSystem::Space space, files.SpaceOf(folder));
+  const int64_t needed = std::min(kSpaceBytesMin, space.total_bytes / kSpacePart);
+  if (space.usable_bytes >= needed) return absl::OkStatus();
+  return MakeError(Errc::kStorage,
+                   absl::StrCat("the disk of ", folder, " has ", space.usable_bytes >> 10,
+                                " KiB left: free ", needed >> 10, " KiB and start again"));
+}
+
 }  // namespace
 
 BrokerProcess::BrokerProcess(BrokerConfig config, ProcessEvents& events)
@@ -38,6 +52,7 @@ BrokerProcess::~BrokerProcess() = default;
 
 absl::Status BrokerProcess::Start() {
   ASSIGN_OR_RETURN(folder_, DataFolder::Open(files_, config_.data_dir, config_.node_id, random_));
+  RETURN_IF_ERROR(CheckSpace(files_, config_.data_dir));
   ASSIGN_OR_RETURN(kv_, storage::OpenRocksKvStore(folder_->kv_path()));
   RETURN_IF_ERROR(CheckForLostRows(files_, *kv_, *folder_, random_));
   std::vector<Executor*> executors;

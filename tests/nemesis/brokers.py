@@ -43,7 +43,7 @@ class NemesisCluster(Cluster):
     founder, and is there so that partitions have somewhere to move to.
     """
 
-    def __init__(self, folder, means, count=4):
+    def __init__(self, folder, means, minutes, count=4):
         self.folder = folder
         nodes = range(1, count + 1)
         self.network = Network(nodes) if means.links else None
@@ -55,7 +55,7 @@ class NemesisCluster(Cluster):
         for node, (host, port, control) in places.items():
             data = folder / f"broker-{node}"
             if means.disks:
-                self.disks[node] = Disk(data)
+                self.disks[node] = Disk(data, minutes)
             settings = {
                 "node.id": node,
                 "listeners": f"PLAINTEXT://{host}:{port}",

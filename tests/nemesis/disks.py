@@ -2,7 +2,8 @@
 import os
 import subprocess
 
-SIZE_MIB = 256
+SIZE_MIB_MIN = 256
+SIZE_MIB_A_MINUTE = 20  # What the writers write; nothing is deleted.
 FILLER = "filler"
 STEP = 1 << 20
 
@@ -10,10 +11,11 @@ STEP = 1 << 20
 class Disk:
     """A tmpfs on the folder, in this process's own mounts."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, minutes):
+        size_mib = max(SIZE_MIB_MIN, int(SIZE_MIB_A_MINUTE * minutes))
         self.filler = folder / FILLER
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(folder)],
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(folder)],
                        check=True)
 
     def fill(self):

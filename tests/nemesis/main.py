@@ -67,7 +67,7 @@ class Run:
         """True when nothing was found."""
         self.log = Log(self.history)
         self.log.add(Header(self.options.seed, self.seconds, self.partitions))
-        self.cluster = NemesisCluster(self.folder, self.means)
+        self.cluster = NemesisCluster(self.folder, self.means, self.options.minutes)
         try:
             self._with_cluster()
         except (NoRecovery, AssertionError, subprocess.TimeoutExpired, *LOST) as error:

@@ -138,6 +138,21 @@ class FullDiskTest : public PosixDiskTest {
   bool mounted_ = false;
 };
 
+TEST_F(FullDiskTest, LogsLeaveSpaceForTheStore) {
+  Open();
+  WriteBatches(1, 100'000);
+  AwaitDurable();
+  while (observer_.disk_full == 0) {
+    WriteBatches(1, 50'000);
+    home_.RunUntil([this] { return observer_.durable == seq_ || observer_.disk_full == 1; });
+  }
+  const auto space = fs_.SpaceOf(Mount());
+  ASSERT_TRUE(space.ok());
+  EXPECT_GE(space->usable_bytes, space->total_bytes / 16);
+  EXPECT_LT(space->usable_bytes, space->total_bytes / 4);
+  Close();
+}
+
 TEST_F(FullDiskTest, ItRefusesRecordsAndTakesThemWhenThereIsSpaceAgain) {
   Open();
   WriteBatches(1, 100'000);
