@@ -85,6 +85,9 @@ class Broker {
   // Where replicas are to be; done once the controller has taken it, which is before they are.
   virtual void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                             StatusesDone done) = 0;
+  // A producer id that nobody else in the cluster has; `done` runs on executor `shard`.
+  virtual void NewProducerId(size_t shard,
+                             absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) = 0;
   virtual void UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
                                 absl::AnyInvocable<void(absl::Status) &&> done) = 0;
 };

@@ -261,6 +261,7 @@ absl::Status Loader::LoadTopics() {
   config_.leader_settle = MillisOf("garam.leader.settle.ms");
   config_.voter_dead_max = MillisOf("garam.voter.dead.max.ms");
   config_.replica_lag_time_max = MillisOf("replica.lag.time.max.ms");
+  config_.producer_expiration = MillisOf("producer.id.expiration.ms");
   config_.copy_bytes_per_second = *settings_.Int("garam.copy.bytes.per.second");
   config_.metadata_segment_bytes = *settings_.Int("garam.metadata.segment.bytes");
   for (const TopicOption& topic : TopicOptions()) {

@@ -71,6 +71,7 @@ struct BrokerConfig {
   Duration voter_dead_max = Millis(300'000);  // Then another broker votes in group 0.
   Duration leader_settle = Millis(5000);      // In sync for so long before it leads again.
   Duration replica_lag_time_max = Millis(30000);
+  Duration producer_expiration = std::chrono::hours(24);  // producer.id.expiration.ms
   int64_t copy_bytes_per_second = 100'000'000;  // Of segments, from others (D15), a shard. 0: any.
   int64_t metadata_segment_bytes = 4 << 20;     // Group 0's log is kept as a snapshot beyond these.
 

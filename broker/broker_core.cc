@@ -39,7 +39,10 @@ BrokerCore::BrokerCore(BrokerConfig config, Env env)
       snapshots_(env_.kv, pool_, *env_.executors[0]),
       self_(config_.node_id),
       start_id_(env_.random.Next() | 1),
-      balancer_({.settle = config_.leader_settle}) {
+      balancer_({.settle = config_.leader_settle}),
+      producer_ids_([this](uint32_t count, ProducerIds::Done done) {
+        FetchProducerIds(count, std::move(done));
+      }) {
   const StoredIdentity& stored = env_.folder.identity();
   if (stored.proposal) cluster_id_ = stored.proposal->cluster_id;
   nodes_ = std::make_unique<NodeManager>(NodeOptions());
@@ -108,6 +111,7 @@ PartitionSet::Options BrokerCore::SetOptions() {
           config_.append_bytes_max,
           config_.inflight_bytes_max,
           config_.replica_lag_time_max,
+          config_.producer_expiration,
           config_.topic_defaults,
           config_.groups,
           [this](const LeaderState& state) { Announce(state); },

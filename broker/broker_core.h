@@ -27,6 +27,7 @@
 #include "broker/metadata_group.h"
 #include "broker/node_manager.h"
 #include "broker/partition_set.h"
+#include "broker/producer_ids.h"
 #include "broker/scrubber.h"
 #include "broker/shard.h"
 #include "broker/snapshot_keeper.h"
@@ -95,6 +96,8 @@ class BrokerCore final : public Broker {
                     StatusesDone done) override;
   void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                     StatusesDone done) override;
+  void NewProducerId(size_t shard,
+                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
   void UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
                         absl::AnyInvocable<void(absl::Status) &&> done) override;
 
@@ -128,6 +131,7 @@ class BrokerCore final : public Broker {
   void OnCopyAsked(const CopyRequest& request, CopyDone done);
   void Register();
   bool Registered() const;
+  void FetchProducerIds(uint32_t count, ProducerIds::Done done);
   void AskForStatuses(ControllerRequest request, size_t count, MonoTime deadline, size_t shard,
                       StatusesDone done);
   void TellMembers(GroupId group, LogIndex wish);
@@ -154,6 +158,7 @@ class BrokerCore final : public Broker {
   std::unique_ptr<NodeManager> nodes_;
   std::unique_ptr<FormationDriver> formation_;
   std::unique_ptr<ControllerClient> controller_;
+  ProducerIds producer_ids_;  // Executor 0.
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<PartitionSet> partitions_;
   std::unique_ptr<Scrubber> scrubber_;  // Null where nothing is to be scrubbed. Executor 0.

@@ -9,6 +9,8 @@
 namespace garam {
 namespace {
 
+constexpr Duration kProducerIdsTimeout = std::chrono::seconds(5);
+
 std::vector<absl::Status> StatusesOf(ControllerReply reply) {
   if (auto* deleted = std::get_if<DeleteTopicsReply>(&reply)) return std::move(deleted->statuses);
   return std::move(std::get<MoveReplicasReply>(reply).statuses);
@@ -145,6 +147,25 @@ void BrokerCore::UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
           });
         });
   });
+}
+
+void BrokerCore::NewProducerId(size_t shard,
+                               absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) {
+  env_.executors[0]->Post([this, shard, done = std::move(done)]() mutable {
+    producer_ids_.Next([this, shard, done = std::move(done)](absl::StatusOr<int64_t> id) mutable {
+      executor(shard).Post([done = std::move(done), id = std::move(id)]() mutable {
+        std::move(done)(std::move(id));
+      });
+    });
+  });
+}
+
+void BrokerCore::FetchProducerIds(uint32_t count, ProducerIds::Done done) {
+  controller_->Call(AllocateProducerIdsRequest{count}, env_.clock.Mono() + kProducerIdsTimeout,
+                    [done = std::move(done)](absl::StatusOr<ControllerReply> reply) mutable {
+                      if (!reply.ok()) return std::move(done)(reply.status());
+                      std::move(done)(std::get<AllocateProducerIdsReply>(*reply).first);
+                    });
 }
 
 // A request of `count` items, each of which ends with a status.

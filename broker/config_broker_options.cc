@@ -67,6 +67,8 @@ constexpr std::array kOptions = {
     ConfigOption{"log.retention.minutes", kInt, nullptr, "log.retention.ms in minutes"},
     ConfigOption{"log.roll.hours", kInt, nullptr, "log.roll.ms in hours", 1},
     ConfigOption{"log.roll.jitter.hours", kInt, nullptr, "log.roll.jitter.ms in hours", 0},
+    ConfigOption{"producer.id.expiration.ms", kInt, "86400000",
+                 "How long an idempotent producer that sends nothing is remembered", 1},
     // Groups.
     ConfigOption{"group.initial.rebalance.delay.ms", kInt, "3000",
                  "How long an empty group waits for more members before its first rebalance", 0},

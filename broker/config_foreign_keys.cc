@@ -167,7 +167,6 @@ constexpr std::array<std::string_view, 325> kKeys = {
     "port",
     "principal.builder.class",
     "producer.id.expiration.check.interval.ms",
-    "producer.id.expiration.ms",
     "producer.purgatory.purge.interval.requests",
     "queued.max.requests",
     "quota.consumer.default",

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/shard.h"
+#include "common/expire_producers.h"
 #include "common/log_start.h"
 #include "common/logging.h"
 #include "common/mutation.h"
@@ -26,7 +27,8 @@ constexpr Duration kOwnPauseMax = Millis(200);
 DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
                              std::shared_ptr<const TopicConfig> config,
                              std::vector<NodeId> replicas, Duration replica_lag_max,
-                             Announce announce, Members members, DiskEvents disk_events)
+                             Announce announce, Members members, DiskEvents disk_events,
+                             Duration producer_expiration)
     : shard_(shard),
       identity_(std::move(identity)),
       config_(std::move(config)),
@@ -35,6 +37,9 @@ DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
       members_(std::move(members)),
       disk_events_(std::move(disk_events)),
       replica_(shard, identity_.group, *this),
+      producers_(
+          shard, replica_, producer_expiration,
+          {[this] { ProposeOffered(); }, [this](LogIndex before) { ExpireProducers(before); }}),
       tail_(shard.batch_cache()),
       isr_(shard.self(), replica_lag_max, kOwnPauseMax) {}
 
@@ -49,6 +54,7 @@ void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<sto
   boundaries_.push_back({log->last_index(), next_offset_, 0});
   for (NodeId node : replicas_) isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
   replica_.Attach(std::move(core), std::move(log), noted);
+  producers_.Start();
   if (groups_ != nullptr) groups_->Start();
 }
 
@@ -75,8 +81,11 @@ void DataPartition::Stop(const absl::Status& reason, Task closed) {
     return;
   }
   // The partition lives until its replica is quiet.
-  replica_.Close(
-      [self = shared_from_this(), closed = std::move(closed)]() mutable { std::move(closed)(); });
+  replica_.Close([self = shared_from_this(), closed = std::move(closed)]() mutable {
+    DataPartition& partition = *self;
+    partition.producers_.Close(
+        [self = std::move(self), closed = std::move(closed)]() mutable { std::move(closed)(); });
+  });
 }
 
 size_t DataPartition::shard() const { return shard_.id(); }
@@ -129,8 +138,34 @@ void DataPartition::Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDo
   }
 }
 
-// False, with `offered` as it was, while too much waits to be committed.
+// False, with `offered` as it was, while too much waits to be committed, or nobody can tell whether
+// its producer has sent it before.
 bool DataPartition::Propose(Offered& offered) {
+  const ProducerBatch batch = ProducerBatch::Of(RecordBatchView(offered.batch.data()));
+  if (!batch.idempotent()) return ProposeNew(offered);
+  if (!producers_.ready()) return false;
+  const absl::StatusOr<std::optional<ProducerState::Original>> known = producers_.Check(batch);
+  if (!known.ok()) {
+    std::move(offered.done)(known.status());
+  } else if (known->has_value()) {
+    AnswerDuplicate(offered, **known);
+  } else {
+    return ProposeNew(offered);
+  }
+  return true;
+}
+
+// It is as safe as its original.
+void DataPartition::AnswerDuplicate(Offered& offered, const ProducerState::Original& original) {
+  ProduceResult result;
+  result.base_offset = original.base_offset;
+  result.log_start_offset = replica_.log().start_offset();
+  if (offered.acks == Acks::kNone) return std::move(offered.done)(result);
+  Park(offered.acks, {original.index, offered.deadline, result, std::move(offered.done)});
+  replica_.MarkDirty();  // The end of the turn answers it, if it is safe already.
+}
+
+bool DataPartition::ProposeNew(Offered& offered) {
   Term term = replica_.core().term();
   ProduceResult result;
   result.base_offset = next_offset_;
@@ -152,14 +187,24 @@ bool DataPartition::Propose(Offered& offered) {
     return true;
   }
   next_offset_ = view.next_offset();
+  // The batch is the last of what was proposed.
+  LogIndex last = replica_.core().last_index();
+  producers_.OnProposed(last, ProducerBatch::Of(view));
   if (offered.acks == Acks::kNone) {
     std::move(offered.done)(result);
     return true;
   }
-  // The batch is the last of what was proposed.
-  LogIndex last = replica_.core().last_index();
   Park(offered.acks, {last, offered.deadline, result, std::move(offered.done)});
   return true;
+}
+
+void DataPartition::ExpireProducers(LogIndex before) {
+  const Term term = replica_.core().term();
+  // Refused, it is tried again after the next commit.
+  absl::StatusOr<LogIndex> proposed =
+      replica_.Propose(term, {{LogIndex(0), term, EntryKind::kExpireProducers,
+                               Bytes::Take(EncodeExpireProducers(before))}});
+  if (!proposed.ok()) LogDebug("group {}: {}", group().value(), proposed.status().ToString());
 }
 
 void DataPartition::ProposeOffered() {
@@ -257,11 +302,13 @@ void DataPartition::EndLeadership() {
   FailOffered(NotLeader());
   shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
   tail_.Clear();
+  producers_.OnLeadershipEnd();
   // Offsets that were given to batches which never reached the log are free again.
   next_offset_ = replica_.log().next_offset();
 }
 
 void DataPartition::OnAppended(const std::vector<LogEntry>& entries) {
+  producers_.OnAppended(entries);
   bool leads = replica_.leads();
   Offset end = appended_offset_;
   for (const LogEntry& entry : entries) {
@@ -281,6 +328,7 @@ void DataPartition::OnAppended(const std::vector<LogEntry>& entries) {
 }
 
 void DataPartition::OnTruncated(LogIndex from, Offset next_offset) {
+  producers_.OnTruncated(from);
   while (!boundaries_.empty() && boundaries_.back().index >= from) boundaries_.pop_back();
   if (boundaries_.empty()) boundaries_.push_back({from - 1, next_offset, 0});
   appended_offset_ = next_offset;
@@ -296,6 +344,7 @@ void DataPartition::OnCommitted(LogIndex commit) {
     visible += boundaries_.front().bytes;
     boundaries_.pop_front();
   }
+  producers_.OnCommitted(commit, leading());
   if (leading()) OnProgress();
   if (high_watermark_ > before) WakeWatchers(std::max<size_t>(visible, 1));
 }
@@ -368,6 +417,7 @@ void DataPartition::OnStorageFailed(const absl::Status& reason) {
 }
 
 void DataPartition::OnInstalled() {
+  producers_.OnInstalled();
   tail_.Clear();
   appended_offset_ = next_offset_ = replica_.log().next_offset();
   boundaries_.clear();

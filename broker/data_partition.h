@@ -15,6 +15,7 @@
 #include "broker/partition.h"
 #include "broker/peers.h"
 #include "broker/produce_waiters.h"
+#include "broker/producer_keeper.h"
 #include "broker/replica.h"
 #include "raft/isr.h"
 #include "raft/membership_plan.h"
@@ -49,7 +50,7 @@ class DataPartition final : public Partition,
 
   DataPartition(Shard& shard, PartitionIdentity identity, std::shared_ptr<const TopicConfig> config,
                 std::vector<NodeId> replicas, Duration replica_lag_max, Announce announce,
-                Members members, DiskEvents disk_events);
+                Members members, DiskEvents disk_events, Duration producer_expiration);
   ~DataPartition() override;
 
   // What the log is to be opened with; before Attach.
@@ -140,6 +141,9 @@ class DataPartition final : public Partition,
   };
 
   bool Propose(Offered& offered);
+  bool ProposeNew(Offered& offered);
+  void AnswerDuplicate(Offered& offered, const ProducerState::Original& original);
+  void ExpireProducers(LogIndex before);
   void ProposeOffered();
   void FailOffered(const absl::Status& reason);
   void RearmDeadline(MonoTime deadline);
@@ -173,6 +177,7 @@ class DataPartition final : public Partition,
   Replica replica_;
   bool open_ = false;  // Between Attach and Stop.
 
+  ProducerKeeper producers_;
   PartitionTail tail_;
   ProduceWaiters waiters_;
   std::deque<Offered> offered_;  // In the order of Produce.

@@ -334,6 +334,7 @@ absl::StatusOr<ControllerReply> MetadataGroup::Plan(const ControllerRequest& req
   if (auto* moves = std::get_if<MoveReplicasRequest>(&request)) return PlanMoves(*moves);
   if (auto* reached = std::get_if<MembersReachedRequest>(&request)) return PlanReached(*reached);
   if (auto* leaver = std::get_if<UnregisterBrokerRequest>(&request)) return PlanUnregister(*leaver);
+  if (auto* ids = std::get_if<AllocateProducerIdsRequest>(&request)) return PlanIds(*ids);
   return PlanRegister(std::get<RegisterBrokerRequest>(request));
 }
 
@@ -404,6 +405,13 @@ absl::StatusOr<ControllerReply> MetadataGroup::PlanUnregister(
                    PlanUnregisterBroker(*planned_, options_.live(), request.node));
   RETURN_IF_ERROR(Propose({std::move(command)}));
   return UnregisterBrokerReply{replica_.core().last_index()};
+}
+
+absl::StatusOr<ControllerReply> MetadataGroup::PlanIds(const AllocateProducerIdsRequest& request) {
+  const int64_t first = planned_->next_producer_id();
+  ASSIGN_OR_RETURN(std::string command, PlanProducerIds(request.count));
+  RETURN_IF_ERROR(Propose({std::move(command)}));
+  return AllocateProducerIdsReply{replica_.core().last_index(), first};
 }
 
 absl::Status MetadataGroup::Propose(std::vector<std::string> commands) {

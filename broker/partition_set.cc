@@ -160,7 +160,8 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const R
     if (!added) return;
     partition = std::make_shared<DataPartition>(
         shard, PartitionIdentity{topic.id, topic.name, index, image.group}, config, replicas,
-        options_.replica_lag_max, options_.announce, options_.on_members, DiskEventsOf());
+        options_.replica_lag_max, options_.announce, options_.on_members, DiskEventsOf(),
+        options_.producer_expiration);
     if (topic.name == kOffsetsTopic) partition->CoordinateGroups(options_.groups);
     found->second.partition = partition;
     found->second.identity = opening.identity;
@@ -192,6 +193,9 @@ absl::Status PartitionSet::RemoveLog(const storage::LogEnv& env,
                                      const storage::LogIdentity& identity,
                                      const std::string& folder) {
   RETURN_IF_ERROR(storage::Log::Remove(env.fs, env.kv, identity.group, folder));
+  storage::KvBatch rows;
+  rows.Delete(storage::KvFamily::kPartition, ProducerKeeper::RowKey(identity.group));
+  RETURN_IF_ERROR(env.kv.Write(rows, /*sync=*/false));
   return storage::HardStateStore(env.kv).ClearUnflushed({identity.group});
 }
 

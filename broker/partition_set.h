@@ -35,6 +35,7 @@ class PartitionSet {
     size_t append_bytes_max = 0;    // As in raft::CoreOptions.
     size_t inflight_bytes_max = 0;  // The same.
     Duration replica_lag_max;
+    Duration producer_expiration;
     std::map<std::string, std::string> topic_defaults;
     GroupSettings groups;
     DataPartition::Announce announce;

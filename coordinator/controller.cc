@@ -89,6 +89,17 @@ absl::StatusOr<std::string> PlanUnregisterBroker(const MetadataImage& image,
   return command.SerializeAsString();
 }
 
+absl::StatusOr<std::string> PlanProducerIds(uint32_t count) {
+  constexpr uint32_t kCountMax = 1'000'000;
+  if (count == 0 || count > kCountMax) {
+    return MakeError(Errc::kInvalidRequest,
+                     absl::StrCat("blocks of producer ids have 1 to ", kCountMax, " of them"));
+  }
+  metadata::Command command = NewCommand();
+  command.mutable_allocate_producer_ids()->set_count(count);
+  return command.SerializeAsString();
+}
+
 std::string FormClusterCommand(const FormationProposal& proposal) {
   metadata::Command command = NewCommand();
   metadata::FormCluster& form = *command.mutable_form_cluster();

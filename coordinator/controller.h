@@ -128,6 +128,10 @@ absl::StatusOr<std::string> PlanRegisterBroker(const MetadataImage& image,
 absl::StatusOr<std::string> PlanUnregisterBroker(const MetadataImage& image,
                                                  const std::set<NodeId>& live, NodeId node);
 
+// The command that gives somebody the next `count` producer ids, which begin at
+// image.next_producer_id(). kInvalidRequest for none, or too many at once.
+absl::StatusOr<std::string> PlanProducerIds(uint32_t count);
+
 // The first command of a cluster (D19).
 std::string FormClusterCommand(const FormationProposal& proposal);
 

@@ -141,6 +141,10 @@ void Put(const UnregisterBrokerRequest& request, controller::Request& to) {
   to.mutable_unregister_broker()->set_node(request.node.value());
 }
 
+void Put(const AllocateProducerIdsRequest& request, controller::Request& to) {
+  to.mutable_allocate_producer_ids()->set_count(request.count);
+}
+
 controller::CreatedTopic ToProto(const CreatedTopic& topic) {
   controller::CreatedTopic proto;
   proto.set_name(topic.name);
@@ -216,6 +220,10 @@ void Put(const MembersReachedReply&, controller::Reply& to) { to.mutable_members
 
 void Put(const UnregisterBrokerReply&, controller::Reply& to) { to.mutable_unregister_broker(); }
 
+void Put(const AllocateProducerIdsReply& reply, controller::Reply& to) {
+  to.mutable_allocate_producer_ids()->set_first(static_cast<uint64_t>(reply.first));
+}
+
 CreateTopicsReply Get(LogIndex index, const controller::CreateTopicsReply& create) {
   CreateTopicsReply reply{.index = index};
   for (const controller::CreateTopicsResult& result : create.topics()) {
@@ -267,6 +275,8 @@ absl::StatusOr<ControllerRequest> DecodeControllerRequest(std::string_view bytes
           .wish = LogIndex(static_cast<int64_t>(proto.members_reached().wish()))};
     case controller::Request::kUnregisterBroker:
       return UnregisterBrokerRequest{.node = NodeId(proto.unregister_broker().node())};
+    case controller::Request::kAllocateProducerIds:
+      return AllocateProducerIdsRequest{.count = proto.allocate_producer_ids().count()};
     case controller::Request::REQUEST_NOT_SET:
       break;
   }
@@ -308,6 +318,9 @@ absl::StatusOr<ControllerReply> DecodeControllerReply(std::string_view bytes) {
       return MembersReachedReply{.index = index};
     case controller::Reply::kUnregisterBroker:
       return UnregisterBrokerReply{.index = index};
+    case controller::Reply::kAllocateProducerIds:
+      return AllocateProducerIdsReply{
+          .index = index, .first = static_cast<int64_t>(proto.allocate_producer_ids().first())};
     case controller::Reply::REPLY_NOT_SET:
       break;
   }

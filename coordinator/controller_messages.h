@@ -4,6 +4,7 @@
 // the answer.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -41,9 +42,14 @@ struct MembersReachedRequest {
 struct UnregisterBrokerRequest {
   NodeId node{};
 };
+// A block of producer ids for one broker.
+struct AllocateProducerIdsRequest {
+  uint32_t count = 0;
+};
 using ControllerRequest =
     std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest,
-                 MoveReplicasRequest, MembersReachedRequest, UnregisterBrokerRequest>;
+                 MoveReplicasRequest, MembersReachedRequest, UnregisterBrokerRequest,
+                 AllocateProducerIdsRequest>;
 
 // An answer to one of the requests above; `topics` or `statuses` has one item for each asked.
 struct CreateTopicsReply {
@@ -67,8 +73,13 @@ struct MembersReachedReply {
 struct UnregisterBrokerReply {
   LogIndex index{};
 };
-using ControllerReply = std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply,
-                                     MoveReplicasReply, MembersReachedReply, UnregisterBrokerReply>;
+struct AllocateProducerIdsReply {
+  LogIndex index{};
+  int64_t first = -1;  // Of the block.
+};
+using ControllerReply =
+    std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply, MoveReplicasReply,
+                 MembersReachedReply, UnregisterBrokerReply, AllocateProducerIdsReply>;
 
 std::string EncodeControllerRequest(const ControllerRequest& request);
 // kInvalidRequest when damaged, kUnsupportedVersion when of a newer format.

@@ -141,6 +141,9 @@ absl::Status MetadataImage::Change(const metadata::Command& command, Applied& ap
       applied.brokers_changed = outcome.ok();
       return outcome;
     }
+    case metadata::Command::kAllocateProducerIds:
+      next_producer_id_ += command.allocate_producer_ids().count();
+      return absl::OkStatus();
     case metadata::Command::kCreateTopic: {
       RETURN_IF_ERROR(Create(command.create_topic()));
       applied.changed_topics.push_back(TopicId::FromRaw(command.create_topic().id()));
@@ -394,6 +397,7 @@ std::string MetadataImage::EncodeSnapshot() const {
   for (const FormationVoter& voter : voters_) *snapshot.add_voters() = ToProto(voter);
   snapshot.set_members_index(static_cast<uint64_t>(members_index_.value()));
   snapshot.set_next_group(next_group_.value());
+  snapshot.set_next_producer_id(static_cast<uint64_t>(next_producer_id_));
   for (const auto& [node, broker] : brokers_) *snapshot.add_brokers() = ToProto(*broker);
   ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     *snapshot.add_topics() = ToProto(*topic);
@@ -428,6 +432,7 @@ absl::StatusOr<std::shared_ptr<const MetadataImage>> MetadataImage::DecodeSnapsh
     return Damaged("a snapshot whose groups are above its counter");
   }
   image->next_group_ = GroupId(snapshot.next_group());
+  image->next_producer_id_ = static_cast<int64_t>(snapshot.next_producer_id());
   return image;
 }
 

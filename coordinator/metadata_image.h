@@ -151,6 +151,8 @@ class MetadataImage {
   LogIndex members_index() const { return members_index_; }
   // The group id that the next partition gets; group ids are never used again (D12).
   GroupId next_group() const { return next_group_; }
+  // The producer id that is given out next; none is ever given out twice.
+  int64_t next_producer_id() const { return next_producer_id_; }
 
   const std::map<NodeId, std::shared_ptr<const BrokerImage>>& brokers() const { return brokers_; }
   // Null when there is none.
@@ -189,6 +191,7 @@ class MetadataImage {
   std::vector<FormationVoter> voters_;
   LogIndex members_index_;
   GroupId next_group_{kMetadataGroup + 1};
+  int64_t next_producer_id_ = 0;
   std::map<NodeId, std::shared_ptr<const BrokerImage>> brokers_;
   PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_name_;
   PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_folded_name_;

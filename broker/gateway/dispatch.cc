@@ -25,6 +25,7 @@ constexpr ApiRow kRows[] = {
     {ApiKey::kCreateTopics, HandleCreateTopics},
     {ApiKey::kDeleteTopics, HandleDeleteTopics},
     {ApiKey::kDeleteRecords, HandleDeleteRecords},
+    {ApiKey::kInitProducerId, HandleInitProducerId},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
     {ApiKey::kDescribeLogDirs, HandleDescribeLogDirs},
     {ApiKey::kDeleteGroups, HandleDeleteGroups},

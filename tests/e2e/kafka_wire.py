@@ -9,7 +9,7 @@ import struct
 import time
 
 PRODUCE, FETCH, LIST_OFFSETS, METADATA = 0, 1, 2, 3
-API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS = 18, 19, 20
+API_VERSIONS, CREATE_TOPICS, DELETE_TOPICS, INIT_PRODUCER_ID = 18, 19, 20, 22
 ALTER_PARTITION_REASSIGNMENTS = 45
 
 NONE = 0
@@ -129,14 +129,14 @@ Batch = collections.namedtuple("Batch", "base_offset last_offset leader_epoch at
 Record = collections.namedtuple("Record", "offset key value")
 
 
-def batch(values, attributes=0, timestamp=None):
-    """The bytes of an uncompressed batch of values without keys."""
+def batch(values, attributes=0, timestamp=None, producer=(-1, -1, -1)):
+    """The bytes of an uncompressed batch of values without keys; `producer`: id, epoch, sequence."""
     timestamp = int(time.time() * 1000) if timestamp is None else timestamp
     records = b""
     for delta, value in enumerate(values):
         record = b"\0" + varint(0) + varint(delta) + varint(-1) + varint(len(value)) + value + varint(0)
         records += varint(len(record)) + record
-    tail = struct.pack(_BATCH_TAIL, attributes, len(values) - 1, timestamp, timestamp, -1, -1, -1,
+    tail = struct.pack(_BATCH_TAIL, attributes, len(values) - 1, timestamp, timestamp, *producer,
                        len(values)) + records
     return struct.pack(">qiibI", 0, 9 + len(tail), -1, 2, crc32c(tail)) + tail
 
@@ -301,6 +301,12 @@ class Connection:
         reader.number("i")
         ((_, error),) = reader.array(lambda: (reader.string(), reader.number("h")))
         return error
+
+    def init_producer_id(self, transactional_id=None):
+        """InitProducerId version 1: (error, id, epoch)."""
+        reader = self.call(INIT_PRODUCER_ID, 1, string(transactional_id) + struct.pack(">i", 60000))
+        reader.number("i")
+        return tuple(reader.number(form) for form in "hqh")
 
     def send_produce(self, topic, partition, data, acks=-1, timeout=10.0):
         part = struct.pack(">ii", partition, len(data)) + data

@@ -23,9 +23,6 @@ enum KeyType : int8_t { kGroup = 0, kTransaction = 1 };
 
 absl::StatusOr<const BrokerEndpoint*> Locate(Request& request, const MetadataImage& image,
                                              int8_t key_type, std::string_view key, NodeId& node) {
-  if (key_type == kTransaction) {
-    return MakeError(Errc::kCoordinatorNotAvailable, "transactions are not available yet");
-  }
   if (key_type != kGroup) {
     return MakeError(Errc::kInvalidRequest, "this broker has no coordinators of this key type");
   }
@@ -44,6 +41,14 @@ absl::StatusOr<const BrokerEndpoint*> Locate(Request& request, const MetadataIma
 template <class Answer>
 void Fill(Request& request, const MetadataImage& image, int8_t key_type, std::string_view key,
           Answer& answer) {
+  if (key_type == kTransaction) {
+    // Of all errors the one that every client gives up with at once.
+    answer.node_id = -1;
+    answer.port = -1;
+    answer.error_code = kafka::ErrorCode::kTransactionalIdAuthorizationFailed;
+    answer.error_message = "transactions are not available on this broker yet";
+    return;
+  }
   NodeId node = kNoNode;
   const absl::StatusOr<const BrokerEndpoint*> at = Locate(request, image, key_type, key, node);
   if (at.ok()) {

@@ -18,6 +18,7 @@ void HandleElectLeaders(RequestPtr request);
 void HandleFetch(RequestPtr request);
 void HandleFindCoordinator(RequestPtr request);
 void HandleHeartbeat(RequestPtr request);
+void HandleInitProducerId(RequestPtr request);
 void HandleJoinGroup(RequestPtr request);
 void HandleLeaveGroup(RequestPtr request);
 void HandleListGroups(RequestPtr request);

@@ -267,6 +267,10 @@ class FakeBroker final : public Broker {
     std::move(done)(std::vector<absl::Status>(moves.size(), move_error));
   }
 
+  void NewProducerId(size_t,
+                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
+    std::move(done)(new_producer_id);
+  }
   void UnregisterBroker(NodeId node, MonoTime, size_t,
                         absl::AnyInvocable<void(absl::Status) &&> done) override {
     unregistered.push_back(node);
@@ -288,6 +292,7 @@ class FakeBroker final : public Broker {
   std::set<NodeId> live;
   std::set<NodeId> just_gone;  // Not alive, but still listed.
   NodeId controller_node = kNoNode;
+  absl::StatusOr<int64_t> new_producer_id = 4000;
   std::map<std::pair<std::string, int32_t>, PartitionState> states;
   absl::Status create_error;
   std::function<void()> on_create;

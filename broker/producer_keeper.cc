@@ -1,0 +1,239 @@
+#include "broker/producer_keeper.h"
+
+#include <algorithm>
+
+#include "broker/replica.h"
+#include "broker/shard.h"
+#include "common/byte_codec.h"
+#include "common/endian.h"
+#include "common/expire_producers.h"
+#include "common/logging.h"
+#include "common/record_batch.h"
+
+namespace garam {
+namespace {
+
+// What a start reads again at most, as long as the state is small: a snapshot may cost that much.
+constexpr size_t kSnapshotEveryBytes = 8 << 20;
+constexpr size_t kSnapshotSizes = 4;
+
+// At a time, of the log at a start.
+constexpr size_t kReplayBytes = 1 << 20;
+constexpr Duration kReplayAgain = Millis(20);
+
+constexpr char kRowFormat = 1;
+constexpr size_t kRowHeaderBytes = 1 + sizeof(int32_t);
+
+// Marks this many to the expiry: so much later than it may, at most, a producer goes.
+constexpr int kMarksToExpiry = 100;
+
+}  // namespace
+
+ProducerKeeper::ProducerKeeper(Shard& shard, Replica& replica, Duration expiration, Events events)
+    : shard_(shard), replica_(replica), expiration_(expiration), events_(std::move(events)) {}
+
+ProducerKeeper::~ProducerKeeper() = default;
+
+std::string ProducerKeeper::RowKey(GroupId group) {
+  std::string key(1 + sizeof(uint64_t), 's');
+  StoreBigEndian<uint64_t>(key.data() + 1, group.value());
+  return key;
+}
+
+void ProducerKeeper::Start() { Restart(); }
+
+void ProducerKeeper::Close(Task closed) {
+  closing_ = true;
+  ready_ = false;
+  ++restarts_;
+  shard_.executor().Cancel(std::exchange(retry_timer_, kNoTimer));
+  closed_ = std::move(closed);
+  if (under_way_ == 0) std::exchange(closed_, nullptr)();
+}
+
+void ProducerKeeper::OneLess() {
+  if (--under_way_ == 0 && closed_) std::exchange(closed_, nullptr)();
+}
+
+// From the last snapshot, or from nothing.
+void ProducerKeeper::Restart() {
+  ready_ = false;
+  state_ = ProducerState();
+  snapshot_.reset();
+  bytes_ = 0;
+  const uint64_t restart = ++restarts_;
+  ++under_way_;
+  shard_.pool().Submit([this, restart, key = RowKey(replica_.group()), &kv = shard_.log_env().kv,
+                        &home = shard_.executor()] {
+    auto row = kv.Get(storage::KvFamily::kPartition, key);
+    home.Post([this, restart, row = std::move(row)]() mutable {
+      OnLoaded(restart, std::move(row));
+      OneLess();
+    });
+  });
+}
+
+void ProducerKeeper::OnLoaded(uint64_t restart, absl::StatusOr<std::optional<std::string>> row) {
+  if (restart != restarts_) return;
+  next_ = replica_.core().first_index();
+  if (!row.ok()) {
+    LogWarn("group {}: the snapshot of its producers: {}", replica_.group().value(),
+            row.status().ToString());
+  } else if (row->has_value() && TakeRow(**row)) {
+    next_ = state_.last_index() + 1;
+  }
+  Replay();
+}
+
+// Whether it is of this log: everything up to a committed entry is the same wherever that is.
+bool ProducerKeeper::TakeRow(const std::string& row) {
+  if (row.size() < kRowHeaderBytes || row[0] != kRowFormat) return false;
+  absl::StatusOr<ProducerState> state =
+      ProducerState::DecodeSnapshot(std::string_view(row).substr(kRowHeaderBytes));
+  if (!state.ok()) {
+    LogWarn("group {}: the snapshot of its producers: {}", replica_.group().value(),
+            state.status().ToString());
+    return false;
+  }
+  const Term term(LoadBigEndian<int32_t>(row.data() + 1));
+  const raft::Core& core = replica_.core();
+  const LogIndex through = state->last_index();
+  if (through < core.first_index() - 1 || through > core.last_index() ||
+      core.terms().TermAt(through) != term) {
+    return false;
+  }
+  state_ = *std::move(state);
+  return true;
+}
+
+void ProducerKeeper::Replay() {
+  const LogIndex last = replica_.core().last_index();
+  next_ = std::max(next_, replica_.core().first_index());
+  if (next_ > last) {
+    ready_ = true;
+    return events_.on_ready();
+  }
+  const uint64_t restart = restarts_;
+  replica_.ReadEntries(next_, last, kReplayBytes,
+                       [this, weak = std::weak_ptr<bool>(alive_),
+                        restart](absl::StatusOr<std::vector<LogEntry>> entries) mutable {
+                         if (!weak.expired()) OnReplayed(restart, std::move(entries));
+                       });
+}
+
+void ProducerKeeper::OnReplayed(uint64_t restart, absl::StatusOr<std::vector<LogEntry>> entries) {
+  if (restart != restarts_) return;
+  const raft::Core& core = replica_.core();
+  if (!entries.ok() || entries->empty()) return ReplayLater();
+  for (const LogEntry& entry : *entries) {
+    // What was read may have been replaced meanwhile.
+    if (entry.index != next_ || core.terms().TermAt(entry.index) != entry.term) break;
+    Apply(entry);
+    next_ = entry.index + 1;
+  }
+  // Each piece in a turn of its own: others share the shard.
+  shard_.executor().Post([this, weak = std::weak_ptr<bool>(alive_), restart] {
+    if (!weak.expired() && restart == restarts_) Replay();
+  });
+}
+
+// The log may not have written yet what it has, or it has dropped its beginning.
+void ProducerKeeper::ReplayLater() {
+  shard_.executor().Cancel(retry_timer_);
+  retry_timer_ = shard_.executor().PostAt(
+      shard_.now() + kReplayAgain, [this, weak = std::weak_ptr<bool>(alive_), restart = restarts_] {
+        if (weak.expired() || restart != restarts_) return;
+        retry_timer_ = kNoTimer;
+        Replay();
+      });
+}
+
+void ProducerKeeper::Apply(const LogEntry& entry) {
+  if (entry.kind == EntryKind::kBatch) {
+    state_.Apply(entry.index, ProducerBatch::Of(RecordBatchView(entry.bytes.data())));
+    bytes_ += entry.bytes.size();
+  } else if (entry.kind == EntryKind::kExpireProducers) {
+    const std::optional<LogIndex> before = DecodeExpireProducers(entry.bytes.view());
+    if (before) state_.Expire(entry.index, *before);
+  }
+  if (bytes_ >= kSnapshotEveryBytes) TakeSnapshot(entry.index);
+}
+
+// A larger state is stored less often.
+void ProducerKeeper::TakeSnapshot(LogIndex through) {
+  if (snapshot_) return;
+  Snapshot taken{through, std::string(kRowHeaderBytes, kRowFormat)};
+  const std::string state = state_.EncodeSnapshot(through);
+  if (bytes_ < kSnapshotSizes * state.size()) return;
+  bytes_ = 0;
+  StoreBigEndian<int32_t>(taken.row.data() + 1, replica_.core().terms().TermAt(through).value());
+  taken.row += state;
+  snapshot_ = std::move(taken);
+}
+
+void ProducerKeeper::Save(Snapshot snapshot) {
+  if (std::exchange(saving_, true)) return;  // The next one will do.
+  ++under_way_;
+  shard_.pool().Submit([this, group = replica_.group(), row = std::move(snapshot.row),
+                        &kv = shard_.log_env().kv, &home = shard_.executor()]() mutable {
+    storage::KvBatch batch;
+    batch.Put(storage::KvFamily::kPartition, RowKey(group), std::move(row));
+    // Should it be lost, the one before it serves.
+    const absl::Status saved = kv.Write(batch, /*sync=*/false);
+    if (!saved.ok()) {
+      LogWarn("group {}: its producers are not stored: {}", group.value(), saved.ToString());
+    }
+    home.Post([this] {
+      saving_ = false;
+      OneLess();
+    });
+  });
+}
+
+void ProducerKeeper::OnProposed(LogIndex index, const ProducerBatch& batch) {
+  if (ready_) state_.Apply(index, batch);
+}
+
+void ProducerKeeper::OnAppended(const std::vector<LogEntry>& entries) {
+  if (!ready_) return;  // They are in the log, and will be read there.
+  if (!state_.TruncateTo(entries.front().index)) return Restart();
+  for (const LogEntry& entry : entries) Apply(entry);
+}
+
+void ProducerKeeper::OnTruncated(LogIndex from) {
+  if (snapshot_ && snapshot_->through >= from) snapshot_.reset();
+  if (!state_.TruncateTo(from)) return Restart();
+  if (!ready_) next_ = std::min(next_, from);
+}
+
+void ProducerKeeper::OnLeadershipEnd() {
+  if (ready_ && !state_.TruncateTo(replica_.log().last_index() + 1)) Restart();
+}
+
+void ProducerKeeper::OnInstalled() { Restart(); }
+
+void ProducerKeeper::OnCommitted(LogIndex commit, bool leads) {
+  if (closing_) return;
+  state_.Committed(std::min(commit, state_.last_index()));
+  if (snapshot_ && snapshot_->through <= commit) {
+    Save(*std::exchange(snapshot_, std::nullopt));
+  }
+  if (leads && ready_) MaybeExpire(commit);
+}
+
+void ProducerKeeper::MaybeExpire(LogIndex commit) {
+  const int64_t now = shard_.clock().WallMs();
+  const int64_t kept = std::chrono::duration_cast<Millis>(expiration_).count();
+  if (marks_.empty() || now - marks_.back().first >= kept / kMarksToExpiry) {
+    marks_.emplace_back(now, commit);
+  }
+  std::optional<LogIndex> before;
+  while (!marks_.empty() && now - marks_.front().first >= kept) {
+    before = marks_.front().second + 1;
+    marks_.pop_front();
+  }
+  const std::optional<LogIndex> oldest = state_.oldest_index();
+  if (before && oldest && *oldest < *before) events_.expire(*before);
+}
+
+}  // namespace garam
