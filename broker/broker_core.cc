@@ -228,7 +228,7 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal,
         config_.voter_dead_max,
         proposal,
         *loaded,
-        [this] { return live_brokers(); },
+        [this] { return FitForReplicas(); },
         [this](NodeId node) { return nodes_->IncarnationOf(node); },
         [this](const MetadataImage::Applied& a) { OnApplied(a); },
         [this](Term term, NodeId leader) {
@@ -300,6 +300,13 @@ void BrokerCore::OnApplied(const MetadataImage::Applied& applied) {
   }
   controller_->OnApplied();
   MaybeReady();
+}
+
+// Who is most likely dead gets nothing new: a topic that it is given would wait for it.
+std::set<NodeId> BrokerCore::FitForReplicas() const {
+  std::set<NodeId> fit = live_brokers();
+  std::erase_if(fit, [this](NodeId node) { return nodes_->InDoubt(node); });
+  return fit;
 }
 
 void BrokerCore::SetPeersFromImage(const MetadataImage& image) {

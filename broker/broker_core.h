@@ -136,6 +136,7 @@ class BrokerCore final : public Broker {
                       StatusesDone done);
   void TellMembers(GroupId group, LogIndex wish);
   BrokerImage OwnImage() const;
+  std::set<NodeId> FitForReplicas() const;
   void SetPeersFromImage(const MetadataImage& image);
   void ForgetStrangers(const MetadataImage& image);
   void WatchVoters();

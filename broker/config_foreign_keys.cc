@@ -7,7 +7,7 @@
 namespace garam {
 namespace {
 
-constexpr std::array<std::string_view, 325> kKeys = {
+constexpr std::array<std::string_view, 314> kKeys = {
     "add.partitions.to.txn.retry.backoff.max.ms",
     "add.partitions.to.txn.retry.backoff.ms",
     "advertised.host.name",

@@ -18,6 +18,9 @@ constexpr int kMismatchesMax = 2;
 // next, which librdkafka asks for after 100 ms.
 constexpr Duration kStaysListed = Millis(80);
 
+// How often a silent address is asked before another one is taken.
+constexpr int kAsksMax = 3;
+
 // How the streams of a pair are numbered for the liveness machine.
 constexpr uint64_t kControlStreamId = 0;
 constexpr uint64_t kFirstEntryStreamId = 1;
@@ -50,6 +53,10 @@ void NodeManager::SetPeer(const PeerAddress& address) {
   uint16_t stream_port = address.stream_port != 0 ? address.stream_port : known.stream_port;
   bool moved = added || known.host != address.host || known.control_port != address.control_port;
   if (!moved && stream_port == known.stream_port) return;
+  if (moved && !added && !found->second.asked) {
+    found->second.next = address;
+    return;
+  }
   known = address;
   known.stream_port = stream_port;
   control_->SetPeer(known);
@@ -257,6 +264,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
   if (found == peers_.end()) return;
   found->second.handshaking = false;
   MonoTime now = options_.clock.Mono();
+  OnAsked(node, result.outcome);
   switch (result.outcome) {
     case HandshakeOutcome::kDone:
       SetInDoubt(node, false);
@@ -282,6 +290,17 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
       break;
   }
   Digest();
+}
+
+void NodeManager::OnAsked(NodeId node, HandshakeOutcome outcome) {
+  Peer& peer = peers_.at(node);
+  const bool silent = outcome == HandshakeOutcome::kTimedOut;
+  peer.asked = peer.asked || !silent || ++peer.unanswered >= kAsksMax;
+  if (!peer.asked || !peer.next) return;
+  options_.executor.Post(
+      [this, weak = std::weak_ptr<bool>(alive_), next = *std::exchange(peer.next, std::nullopt)] {
+        if (!weak.expired()) SetPeer(next);
+      });
 }
 
 void NodeManager::OnRejected(NodeId node, const std::string& reason) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -116,6 +117,11 @@ class NodeManager final : public PeerEvents {
     bool port_known = false;  // Of the process that answers now.
     bool handshaking = false;
     bool fetching = false;
+    // The first address is the configuration's, and is asked before another one is taken: who is
+    // there may say that this broker's data is of another cluster.
+    bool asked = false;
+    int unanswered = 0;
+    std::optional<PeerAddress> next{};
     int digest_mismatches = 0;
   };
 
@@ -134,6 +140,7 @@ class NodeManager final : public PeerEvents {
   void Probe(NodeId node);
   void OnProbed(NodeId node, HandshakeResult result);
   void OnRejected(NodeId node, const std::string& reason);
+  void OnAsked(NodeId node, HandshakeOutcome outcome);
   void OnStream(NodeId peer, uint64_t stream, bool open);
   void CompareDigests(NodeId from, const HeartbeatDigests& digests);
   void FetchFull(NodeId node);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr char kPayloadUrl[] = "garam/errc";
 
+// A table of codes.
 absl::StatusCode CodeOf(Errc errc) {
   switch (errc) {
     case Errc::kUnknown:
@@ -111,6 +112,7 @@ Errc ErrcOf(const absl::Status& status) {
   return static_cast<Errc>(code);
 }
 
+// A table of codes.
 std::string_view ErrcName(Errc errc) {
   switch (errc) {
 #define GARAM_ERRC_NAME(name) \

@@ -8,6 +8,7 @@
 namespace garam {
 namespace {
 
+// A table of codes.
 grpc::StatusCode CodeOf(Errc errc) {
   switch (errc) {
     case Errc::kUnknown:

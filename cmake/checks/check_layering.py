@@ -14,7 +14,7 @@ import sys
 
 # A folder sees itself and what is listed. `proto` holds the generated gRPC messages too,
 # `proto/kafka` the generated Kafka codec. What is in a `testing` folder only tests see.
-CORE = ["common", "proto", "storage", "raft", "coordinator"]
+CORE = ["common", "proto", "storage", "raft", "coordinator", "coordinator/groups"]
 LAYERS = {
     "common": [],
     "common/testing": ["common"],
@@ -24,6 +24,7 @@ LAYERS = {
     "storage/testing": ["common", "common/testing", "storage"],
     "raft": ["common"],
     "coordinator": ["common", "raft", "proto", "proto/kafka"],
+    "coordinator/groups": ["common", "proto/kafka"],
     "broker": CORE,
     "broker/asio": ["common"],
     "broker/wire": ["common", "raft", "broker"],
@@ -33,7 +34,7 @@ LAYERS = {
         "common", "coordinator", "broker", "broker/asio", "broker/gateway/handlers", "proto/kafka",
     ],
     "broker/gateway/handlers": [
-        "common", "coordinator", "broker", "broker/gateway", "proto/kafka",
+        "common", "coordinator", "coordinator/groups", "broker", "broker/gateway", "proto/kafka",
     ],
     "broker/http": ["common", "coordinator", "broker", "broker/asio"],
     "broker/app": CORE + [

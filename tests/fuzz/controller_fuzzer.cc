@@ -97,6 +97,10 @@ struct Controller {
   void Handle(const MembersReachedRequest& request) {
     image = Apply(image, PlanMembersReached(*image, request.group, request.wish));
   }
+  void Handle(const AllocateProducerIdsRequest& request) {
+    const auto command = PlanProducerIds(request.count);
+    if (command.ok()) image = Apply(image, *command);
+  }
   void Handle(const UnregisterBrokerRequest& request) {
     const auto command = PlanUnregisterBroker(*image, {NodeId(1)}, request.node);
     if (command.ok()) image = Apply(image, *command);

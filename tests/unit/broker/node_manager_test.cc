@@ -25,8 +25,9 @@ class FakeNetwork final : public PeerControl, public PeerStreams {
   std::map<NodeId, FullState> states;
   std::map<NodeId, std::vector<uint32_t>> unheard;  // As our heartbeats said.
   std::vector<NodeId> redialled;
+  std::map<NodeId, std::string> hosts;
 
-  void SetPeer(PeerAddress) override {}
+  void SetPeer(PeerAddress address) override { hosts[address.node] = address.host; }
   void RemovePeer(NodeId) override {}
   void Handshake(NodeId node, Duration,
                  absl::AnyInvocable<void(HandshakeResult) &&> done) override {
@@ -182,6 +183,29 @@ TEST_F(NodeManagerTest, NobodyIsTakenForABrokerThatIsDown) {
   nodes_.OnControlStream(NodeId(2), false);
   executor_.RunReady();
   EXPECT_TRUE(nodes_.Admit(other).ok());
+}
+
+// The folder of another cluster names that one's addresses: the configured ones are asked first.
+TEST_F(NodeManagerTest, TheFirstAddressOfAPeerIsAskedBeforeAnotherOneIsTaken) {
+  network_.results[NodeId(2)] = {HandshakeOutcome::kTimedOut, {}, 0, ""};
+  nodes_.Start(network_, network_);
+  nodes_.SetPeer({NodeId(2), "configured", 9, 0});
+  nodes_.SetPeer({NodeId(2), "elsewhere", 9, 0});
+  executor_.RunFor(Millis(50));
+  EXPECT_EQ(network_.hosts[NodeId(2)], "configured");
+  RejectFrom(NodeId(2));
+  executor_.RunFor(Millis(1000));
+  EXPECT_THAT(rejected_, ::testing::Not(IsEmpty()));
+  EXPECT_EQ(network_.hosts[NodeId(2)], "elsewhere");
+}
+
+TEST_F(NodeManagerTest, AnAddressWhereNobodyAnswersIsGivenUpForAnotherOne) {
+  network_.results[NodeId(2)] = {HandshakeOutcome::kTimedOut, {}, 0, ""};
+  nodes_.Start(network_, network_);
+  nodes_.SetPeer({NodeId(2), "configured", 9, 0});
+  nodes_.SetPeer({NodeId(2), "elsewhere", 9, 0});
+  executor_.RunFor(Millis(5000));
+  EXPECT_EQ(network_.hosts[NodeId(2)], "elsewhere");
 }
 
 // As a founder that lost its disk, when the controller is a broker that came later.

@@ -64,9 +64,12 @@ TEST_F(ClusterHandlersTest, ShowsWhatIsHandledAndNothingElse) {
       shown.push_back({api.api_key, api.min_version, api.max_version});
     using Row = std::array<int, 3>;
     EXPECT_THAT(shown, ElementsAre(Row{0, 0, 13}, Row{1, 4, 18}, Row{2, 1, 11}, Row{3, 0, 13},
-                                   Row{10, 0, 6}, Row{18, 0, 4}, Row{19, 2, 7}, Row{20, 1, 6},
-                                   Row{21, 0, 2}, Row{23, 2, 4}, Row{35, 1, 5}, Row{43, 0, 2},
-                                   Row{45, 0, 1}, Row{46, 0, 0}, Row{60, 0, 2}, Row{64, 0, 0}));
+                                   Row{8, 2, 10}, Row{9, 1, 10}, Row{10, 0, 6}, Row{11, 0, 9},
+                                   Row{12, 0, 4}, Row{13, 0, 5}, Row{14, 0, 5}, Row{15, 0, 6},
+                                   Row{16, 0, 5}, Row{18, 0, 4}, Row{19, 2, 7}, Row{20, 1, 6},
+                                   Row{21, 0, 2}, Row{22, 0, 5}, Row{23, 2, 4}, Row{35, 1, 5},
+                                   Row{42, 0, 2}, Row{43, 0, 2}, Row{45, 0, 1}, Row{46, 0, 0},
+                                   Row{47, 0, 0}, Row{60, 0, 2}, Row{64, 0, 0}));
   }
 }
 

@@ -50,6 +50,9 @@ class FakeBroker final : public Broker {
     moved_.insert(moved_.end(), moves.begin(), moves.end());
     std::move(done)(std::vector<absl::Status>(moves.size()));
   }
+  void NewProducerId(size_t, absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
+    std::move(done)(0);
+  }
   void UnregisterBroker(NodeId, MonoTime, size_t,
                         absl::AnyInvocable<void(absl::Status) &&> done) override {
     std::move(done)(absl::OkStatus());
