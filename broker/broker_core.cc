@@ -284,14 +284,31 @@ void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group
     std::lock_guard lock(mutex_);
     metadata_ = group;
   }
+  seen_ = group->image();
   partitions_->Reconcile(*group->image());
   SetPeersFromImage(*group->image());
   group->Attach(std::move(core), std::move(log));
   Register();
 }
 
+// What groups have read of a topic that is gone says nothing about one that gets its name.
+void BrokerCore::DropOffsets(const MetadataImage::Applied& applied) {
+  for (const TopicId& id : applied.changed_topics) {
+    const std::shared_ptr<const TopicImage> topic = seen_->FindTopic(id);
+    if (topic == nullptr || applied.image->FindTopic(id) != nullptr) continue;
+    for (const std::shared_ptr<DataPartition>& partition : partitions_->All()) {
+      if (partition->topic() != kOffsetsTopic) continue;
+      executor(partition->shard()).Post([partition, topic] {
+        partition->WithGroups([&](GroupCoordinator& groups) { groups.DropTopic(topic->name); });
+      });
+    }
+  }
+}
+
 void BrokerCore::OnApplied(const MetadataImage::Applied& applied) {
   if (stopping_) return;
+  DropOffsets(applied);
+  seen_ = applied.image;
   if (!applied.changed_topics.empty()) partitions_->Reconcile(*applied.image);
   if (applied.brokers_changed) SetPeersFromImage(*applied.image);
   const bool registered = applied.image->FindBroker(self_) != nullptr;

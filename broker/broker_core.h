@@ -126,6 +126,7 @@ class BrokerCore final : public Broker {
                     std::unique_ptr<storage::Log> log, const HardState& hard_state, LogIndex commit,
                     const raft::Configuration& founders);
   void OnApplied(const MetadataImage::Applied& applied);
+  void DropOffsets(const MetadataImage::Applied& applied);
   storage::LogOptions MetadataLogOptions() const;
   std::shared_ptr<MetadataGroup> MetadataHere() const;  // Null before there is one.
   void OnCopyAsked(const CopyRequest& request, CopyDone done);
@@ -169,6 +170,7 @@ class BrokerCore final : public Broker {
   std::shared_ptr<MetadataGroup> metadata_;  // Guarded by mutex_.
 
   // Executor 0.
+  std::shared_ptr<const MetadataImage> seen_ = MetadataImage::Empty();  // By OnApplied.
   bool ready_ = false;
   bool stopping_ = false;
   bool handed_over_ = false;  // A leadership of this broker was there to be given away.

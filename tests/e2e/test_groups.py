@@ -6,6 +6,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 import kafka_tools
+import kafka_wire as wire
 from cluster import eventually
 from group_members import Members
 
@@ -111,6 +112,21 @@ def test_a_static_member_comes_back_without_a_rebalance(healthy, members):
     eventually(lambda: back.partitions == had, WAIT, "it has what it had")
     awaits(healthy, group, "static", 0, 100)
     assert len(stays.assignments) == assignments
+
+
+def test_offsets_go_with_their_topic(healthy, members):
+    healthy.create_topic("short-lived", 1)
+    group = members("librdkafka", healthy, "outlives-topic", "short-lived")
+    member = group.add()
+    awaits(healthy, group, "short-lived", 0, 20)
+    member.end(signal.SIGINT)
+    assert offsets_of(healthy, "outlives-topic")[0][0] == "20"
+    with healthy[1].connect() as connection:
+        assert connection.delete_topic("short-lived") == wire.NONE
+    healthy.create_topic("short-lived", 1)
+    again = members("librdkafka", healthy, "outlives-topic", "short-lived")
+    again.add()
+    awaits(healthy, again, "short-lived", 0, 20)
 
 
 def offsets_of(cluster, group):

@@ -77,7 +77,7 @@ TEST_F(ClusterHandlersTest, AnswersAnUnknownApiVersionsInTheOldestForm) {
   SendBytes(std::string("\0\x12\0\x63\0\0\0\x4d\0\0\0rubbish", 18));
   const auto response = Answer<kafka::ApiVersionsResponse>(0);
   EXPECT_EQ(response.error_code, ErrorCode::kUnsupportedVersion);
-  EXPECT_THAT(response.api_keys, SizeIs(16));
+  EXPECT_THAT(response.api_keys, SizeIs(27));
 }
 
 TEST_F(ClusterHandlersTest, ChecksTheNameOfTheClientSoftware) {
@@ -273,22 +273,13 @@ TEST_F(ClusterHandlersTest, ABrokerDoesNotDescribeControllers) {
             ErrorCode::kUnsupportedEndpointType);
 }
 
-TEST_F(ClusterHandlersTest, NoCoordinatorIsAvailableYet) {
-  kafka::FindCoordinatorRequest one;
-  one.key = "group";
-  for (int16_t version = 0; version <= 3; ++version) {
-    const auto response = Ask<kafka::FindCoordinatorResponse>(one, version);
-    EXPECT_EQ(response.error_code, ErrorCode::kCoordinatorNotAvailable);
-    EXPECT_EQ(response.node_id, -1);
-  }
-  kafka::FindCoordinatorRequest many;
-  many.coordinator_keys = {"a", "b"};
-  for (int16_t version = 4; version <= 6; ++version) {
-    const auto response = Ask<kafka::FindCoordinatorResponse>(many, version);
-    ASSERT_THAT(response.coordinators, SizeIs(2));
-    EXPECT_EQ(response.coordinators[1].key, "b");
-    EXPECT_EQ(response.coordinators[1].error_code, ErrorCode::kCoordinatorNotAvailable);
-  }
+TEST_F(ClusterHandlersTest, TransactionsHaveNoCoordinatorYet) {
+  kafka::FindCoordinatorRequest message;
+  message.key = "transactional";
+  message.key_type = 1;
+  const auto response = Ask<kafka::FindCoordinatorResponse>(message, 3);
+  EXPECT_EQ(response.error_code, ErrorCode::kTransactionalIdAuthorizationFailed);
+  EXPECT_EQ(response.error_message, "transactions are not available on this broker yet");
 }
 
 // ---- CreateTopics, DeleteTopics --------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "coordinator/groups/group_coordinator.h"
 #include "common/record_batch.h"
 #include "common/status.h"
 
@@ -144,6 +145,12 @@ class FakePartition final : public Partition {
   size_t pending() const { return pending_.size(); }
   const std::vector<Bytes>& batches() const { return batches_; }
 
+  bool WithGroups(const std::function<void(GroupCoordinator&)>& work) override {
+    if (groups != nullptr) work(*groups);
+    return groups != nullptr;
+  }
+
+  GroupCoordinator* groups = nullptr;  // Who coordinates here; the test's.
   bool commits_at_once = true;
   absl::Status error;
   Term epoch{3};
