@@ -24,6 +24,7 @@ LAYERS = {
     "storage/testing": ["common", "common/testing", "storage"],
     "raft": ["common"],
     "coordinator": ["common", "raft", "proto", "proto/kafka"],
+    "coordinator/groups": ["common"],
     "broker": CORE,
     "broker/asio": ["common"],
     "broker/wire": ["common", "raft", "broker"],
