@@ -15,6 +15,8 @@ namespace {
 
 // What a start reads again at most, as long as the state is small: a snapshot may cost that much.
 constexpr size_t kSnapshotEveryBytes = 8 << 20;
+constexpr int kSnapshotEveryRolls =
+    8;  // Each segment is a file to be opened and a read of its own.
 constexpr size_t kSnapshotSizes = 4;
 
 // At a time, of the log at a start.
@@ -61,6 +63,7 @@ void ProducerKeeper::Restart() {
   state_ = ProducerState();
   snapshot_.reset();
   bytes_ = 0;
+  rolls_ = 0;
   const uint64_t restart = ++restarts_;
   ++under_way_;
   shard_.pool().Submit([this, restart, key = RowKey(replica_.group()), &kv = shard_.log_env().kv,
@@ -156,7 +159,8 @@ void ProducerKeeper::Apply(const LogEntry& entry) {
     const std::optional<LogIndex> before = DecodeExpireProducers(entry.bytes.view());
     if (before) state_.Expire(entry.index, *before);
   }
-  if (bytes_ >= kSnapshotEveryBytes) TakeSnapshot(entry.index);
+  if (entry.kind == EntryKind::kRoll) ++rolls_;
+  if (bytes_ >= kSnapshotEveryBytes || rolls_ >= kSnapshotEveryRolls) TakeSnapshot(entry.index);
 }
 
 // A larger state is stored less often.
@@ -166,6 +170,7 @@ void ProducerKeeper::TakeSnapshot(LogIndex through) {
   const std::string state = state_.EncodeSnapshot(through);
   if (bytes_ < kSnapshotSizes * state.size()) return;
   bytes_ = 0;
+  rolls_ = 0;
   StoreBigEndian<int32_t>(taken.row.data() + 1, replica_.core().terms().TermAt(through).value());
   taken.row += state;
   snapshot_ = std::move(taken);

@@ -92,7 +92,8 @@ class ProducerKeeper {
   bool ready_ = false;
   uint64_t restarts_ = 0;             // What belongs to an older one is ignored.
   LogIndex next_;                     // The first entry that is not in the state; while not ready.
-  size_t bytes_ = 0;                  // Of batches since the last snapshot.
+  size_t bytes_ = 0;                  // Of batches since the last snapshot,
+  int rolls_ = 0;                     // and segments.
   std::optional<Snapshot> snapshot_;  // Until it is committed.
   bool saving_ = false;
   // When the commit index was where: tells how old what lies below is.

@@ -197,8 +197,8 @@ class Simulation {
 
   // Runs until `condition` holds, looking now and then; a violation named `what` when it does not.
   template <class Condition>
-  void Await(const char* what, Condition condition) {
-    const MonoTime end = world_.now() + kSettleMax;
+  void Await(const char* what, Condition condition, Duration more = Duration(0)) {
+    const MonoTime end = world_.now() + kSettleMax + more;
     while (!condition() && !world_.failed()) {
       const MonoTime look = world_.now() + kLook;
       if (look > end) {
@@ -228,7 +228,11 @@ class Simulation {
     for (const Workload::Target& target : workload_.targets()) {
       workload_.ReadAll(target, [&read] { ++read; });
     }
-    Await("a read of every partition", [&] { return read == workload_.targets().size(); });
+    // Segments of one batch are read by one call of a slow disk each.
+    const auto entries = static_cast<int>(oracle_.committed_entries());
+    Await(
+        "a read of every partition", [&] { return read == workload_.targets().size(); },
+        2 * entries * options_.disk_latency);
   }
 
   bool Missing(std::string what) {

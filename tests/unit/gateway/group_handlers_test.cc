@@ -126,8 +126,7 @@ TEST_F(GroupHandlersTest, WithoutALeaderThereIsNoCoordinatorYet) {
 }
 
 TEST_F(GroupHandlersTest, WhoeverAsksFirstHasTheTopicMade) {
-  StartCluster(1);
-  UseImage();
+  broker_.SetImage(MetadataImage::Empty());
   kafka::FindCoordinatorRequest one;
   one.key = "g";
   EXPECT_EQ(Ask<kafka::FindCoordinatorResponse>(one, 3).error_code,
