@@ -8,6 +8,7 @@
 #include "common/endian.h"
 #include "common/expire_producers.h"
 #include "common/logging.h"
+#include "common/mutation.h"
 #include "common/record_batch.h"
 
 namespace garam {
@@ -111,6 +112,7 @@ bool ProducerKeeper::TakeRow(const std::string& row) {
 
 void ProducerKeeper::Replay() {
   const LogIndex last = replica_.core().last_index();
+  if (Mutated(Mutation::kProducersForgotten)) next_ = last + 1;
   next_ = std::max(next_, replica_.core().first_index());
   if (next_ > last) {
     ready_ = true;
@@ -206,6 +208,7 @@ void ProducerKeeper::OnAppended(const std::vector<LogEntry>& entries) {
 }
 
 void ProducerKeeper::OnTruncated(LogIndex from) {
+  if (Mutated(Mutation::kProducersNotTakenBack)) return;
   if (snapshot_ && snapshot_->through >= from) snapshot_.reset();
   if (!state_.TruncateTo(from)) return Restart();
   if (!ready_) next_ = std::min(next_, from);

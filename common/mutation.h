@@ -45,6 +45,8 @@ enum class Mutation : uint8_t {
   kStaleOffsets,           // Offsets of what was truncated are not given out again.
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
   kReadUncommitted,        // Fetches see what is not committed.
+  kProducersForgotten,     // A start does not learn from the log what producers have sent.
+  kProducersNotTakenBack,  // What a truncated batch said of its producer stays.
   kCount,
 };
 

@@ -92,6 +92,7 @@ void Nemesis::Do(Fault fault) {
     case Fault::kReorder:
     case Fault::kDuplicate:
     case Fault::kJoin:
+    case Fault::kRetry:
       return;
   }
 }

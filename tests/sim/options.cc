@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, kFaults> kNames = {
     "kill",      "power-loss", "cut",     "reset",     "pause", "slow-disk", "disk-error",
     "disk-full", "clock",      "topics",  "moves",     "wipe",  "stop",      "trims",
-    "stick",     "rot",        "reorder", "duplicate", "join"};
+    "stick",     "rot",        "reorder", "duplicate", "join",  "retry"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -95,6 +95,14 @@ void Trims(Options& options) {
   options.unflushed = false;
 }
 
+// Leaders change while batches are under way that are sent again.
+void Retries(Options& options) {
+  Only(options, {Fault::kRetry, Fault::kKill, Fault::kReset, Fault::kCut, Fault::kPowerLoss});
+  options.fault_every = Millis(200);
+  options.produce_every = Millis(10);
+  options.unflushed = false;
+}
+
 // Logs rot, one after the other, and are copied again while leaders come and go.
 void Rot(Options& options) {
   Only(options, {Fault::kRot, Fault::kKill, Fault::kReset});
@@ -157,6 +165,7 @@ constexpr std::array kProfiles = {
     Profile{"rot", Rot},
     Profile{"blanks", Blanks},
     Profile{"churn", Churn},
+    Profile{"retries", Retries},
 };
 
 }  // namespace
@@ -231,12 +240,14 @@ Options Options::Draw(uint64_t seed) {
   options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
   options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
   options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
+  options.faults[static_cast<size_t>(Fault::kRetry)] = random.Below(4) == 0;
   return options;
 }
 
 absl::StatusOr<Options> Options::Draw(uint64_t seed, std::string_view profile) {
   Options options = Draw(seed);
   if (profile.empty()) return options;
+  options.faults[static_cast<size_t>(Fault::kRetry)] = false;
   for (const Profile& known : kProfiles) {
     if (known.name != profile) continue;
     known.bend(options);

@@ -36,8 +36,9 @@ enum class Fault {
   kReorder,    // A loss of power keeps any sectors of what was not synced, not the first ones.
   kDuplicate,  // Messages between replicas arrive twice.
   kJoin,       // The last node is no founder and comes when the cluster is at work.
+  kRetry,      // Idempotent producers are among the clients, and send again what is not answered.
 };
-inline constexpr size_t kFaults = 19;
+inline constexpr size_t kFaults = 20;
 inline constexpr size_t kEvents =
     static_cast<size_t>(Fault::kReorder);  // The others are no events.
 

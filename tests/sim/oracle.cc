@@ -29,6 +29,9 @@ Oracle::Entry Oracle::Describe(const LogEntry& entry) {
     described.base_offset = batch.base_offset();
     described.next_offset = batch.next_offset();
     described.value = ValueIn(entry.bytes.view());
+    described.producer_id = batch.producer_id();
+    described.base_sequence = batch.base_sequence();
+    described.record_count = batch.record_count();
   }
   return described;
 }
@@ -218,12 +221,25 @@ void Oracle::Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex
                   absl::StrCat("offset ", entry.base_offset.value(), " follows ",
                                truth.end_offset.value()));
     }
+    CheckSequence(node, group, entry);
     truth.index_of[entry.base_offset] = truth.committed.size();
     truth.end_offset = entry.next_offset;
   }
   truth.committed.push_back(entry);
   ++committed_entries_;
   CheckQuorum(node, group, core, index, term);
+}
+
+// What an idempotent producer sends is in the log once, and in its order.
+void Oracle::CheckSequence(NodeId node, GroupId group, const Entry& entry) {
+  if (entry.producer_id < 0 || may_lose(group)) return;
+  int32_t& next = truth_[group].sequences[entry.producer_id];
+  if (entry.base_sequence != next) {
+    Fail(node, group,
+         absl::StrCat("sequence ", entry.base_sequence, " of a producer is committed, ", next,
+                      " was the next one"));
+  }
+  next = entry.base_sequence + entry.record_count;
 }
 
 bool Oracle::Has(NodeId node, GroupId group, LogIndex index, Term term) const {

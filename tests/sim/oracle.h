@@ -88,6 +88,9 @@ class Oracle {
     Offset base_offset;
     Offset next_offset;
     uint64_t value = 0;
+    int64_t producer_id = -1;
+    int32_t base_sequence = -1;
+    int32_t record_count = 0;
     Term committed_in;  // The term of the first node that said so.
   };
   // What a leader knew of a follower.
@@ -119,7 +122,8 @@ class Oracle {
     std::map<std::tuple<NodeId, uint64_t, Term>, NodeId> votes;  // By voter, its disk, and term.
     std::unordered_map<uint64_t, Entry> seen;                    // By index and term.
     std::map<Offset, uint64_t> acked;
-    std::map<Offset, size_t> index_of;  // Into `committed`, by base offset.
+    std::map<Offset, size_t> index_of;     // Into `committed`, by base offset.
+    std::map<int64_t, int32_t> sequences;  // By producer: the next one.
     Offset end_offset;
     Offset may_start;  // The log begins here at most,
     Offset starts;     // and at least.
@@ -141,6 +145,7 @@ class Oracle {
   void CheckCommit(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckRole(NodeId node, GroupId group, const raft::Core& core, View& view);
   void Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
+  void CheckSequence(NodeId node, GroupId group, const Entry& entry);
   bool Has(NodeId node, GroupId group, LogIndex index, Term term) const;
   bool Has(const View& view, GroupId group, LogIndex index, Term term) const;
   void CheckQuorum(NodeId node, GroupId group, const raft::Core& core, LogIndex index, Term term);

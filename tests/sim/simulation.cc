@@ -241,6 +241,7 @@ class Simulation {
   }
 
   bool Settled() {
+    if (!workload_.settled()) return Missing("an idempotent producer waits");
     for (const auto& node : nodes_) {
       if (!node->ready())
         return Missing(absl::StrCat("node ", node->id().value(), " is not ready"));

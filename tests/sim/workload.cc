@@ -1,5 +1,7 @@
 #include "tests/sim/workload.h"
 
+#include <algorithm>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,11 +27,47 @@ void Workload::Start() {
       outstanding_.push_back(0);
       KeepProducing(targets_.size() - 1);
       KeepReading(targets_.size() - 1);
+      if (options_.has(Fault::kRetry)) AddIdempotentClient(targets_.back());
     }
   }
   if (options_.idle_every > Duration(0)) {
     world_.After(options_.idle_every, [this] { KeepResting(); });
   }
+}
+
+void Workload::Stop() {
+  stopped_ = true;
+  for (const auto& client : idempotent_) client->Stop();
+}
+
+bool Workload::settled() const {
+  return std::all_of(idempotent_.begin(), idempotent_.end(),
+                     [](const auto& client) { return client->settled(); });
+}
+
+void Workload::AddIdempotentClient(const Target& target) {
+  IdempotentClient::Options client;
+  client.producer_id = 1000 + static_cast<int64_t>(idempotent_.size());
+  client.every = options_.produce_every;
+  client.min_isr = options_.min_isr;
+  client.next_value = [this] { return ++last_value_; };
+  client.send = [this, target](Bytes batch, IdempotentClient::Done done) {
+    SimNode* node = BelievedLeader(target);
+    if (node == nullptr) return;
+    OnPartition(
+        *node, target,
+        [this, target, batch, done](SimNode& at, const std::shared_ptr<Partition>& partition) {
+          partition->Produce(
+              Bytes::Copy(batch.view()), Acks::kAll, at.clock().Mono() + kProduceTimeout,
+              [this, target, partition, done](absl::StatusOr<ProduceResult> result) {
+                const bool by_leader = LeaderOf(target) == partition;
+                IdempotentClient::Answer answer{partition->group(), by_leader, std::move(result)};
+                world_.After(Micros(10), [answer = std::move(answer), done] { done(answer); });
+              });
+        });
+  };
+  idempotent_.push_back(std::make_unique<IdempotentClient>(world_, oracle_, std::move(client)));
+  idempotent_.back()->Start();
 }
 
 void Workload::KeepResting() {

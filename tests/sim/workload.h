@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/idempotent_client.h"
 #include "tests/sim/node.h"
 #include "tests/sim/options.h"
 #include "tests/sim/oracle.h"
@@ -26,7 +27,9 @@ class Workload {
 
   void Start();
   // Nothing new begins.
-  void Stop() { stopped_ = true; }
+  void Stop();
+  // Whether what idempotent producers have begun is acknowledged.
+  bool settled() const;
 
   // Creates or deletes some topic beside the fixed ones.
   void ChangeTopics();
@@ -71,6 +74,7 @@ class Workload {
   // not the same process by then or does not know the partition.
   void OnPartition(SimNode& node, const Target& target,
                    std::function<void(SimNode&, std::shared_ptr<Partition>)> task);
+  void AddIdempotentClient(const Target& target);
   void SendProduce(SimNode& node, const Target& target, Acks acks, std::function<void(bool)> done);
 
   World& world_;
@@ -80,6 +84,7 @@ class Workload {
   std::vector<Target> targets_;
   std::set<std::string> extra_topics_;
   std::vector<int> outstanding_;
+  std::vector<std::unique_ptr<IdempotentClient>> idempotent_;
   bool stopped_ = false;
   bool resting_ = false;
   int extra_number_ = 0;

@@ -1,0 +1,65 @@
+#include "tests/sim/idempotent_client.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "tests/unit/broker/batch_builder.h"
+
+namespace garam::sim {
+namespace {
+
+// Below what a broker keeps of each producer, so that every duplicate is known.
+constexpr int32_t kUnderWayMax = 3;
+constexpr Duration kSendAgain = std::chrono::seconds(1);
+constexpr Duration kSoon = Millis(20);
+
+}  // namespace
+
+void IdempotentClient::KeepSending() {
+  if (stopped_ && unacked_.empty()) return;
+  world_.After(options_.every + Micros(100), [this] { KeepSending(); });
+  const MonoTime now = world_.now();
+  if (!unacked_.empty() && now >= send_again_at_) {
+    send_again_at_ = now + kSendAgain;
+    for (const Unacked& batch : std::deque<Unacked>(unacked_)) SendOne(batch);
+  }
+  // A broker takes the first batch that it sees of a producer, whatever its sequence: requests
+  // overtake each other here, as they don't on one connection.
+  const bool known = next_sequence_ > 1 || (next_sequence_ == 1 && unacked_.empty());
+  const int32_t under_way = unacked_.empty() ? 0 : next_sequence_ - unacked_.front().sequence;
+  if (stopped_ || under_way >= (known ? kUnderWayMax : 1)) return;
+  if (unacked_.empty()) send_again_at_ = now + kSendAgain;
+  unacked_.push_back({next_sequence_++, options_.next_value()});
+  SendOne(unacked_.back());
+}
+
+void IdempotentClient::SendOne(const Unacked& batch) {
+  BatchBuilder builder;
+  builder.records = {TestRecord{absl::StrCat("value=", batch.value, "#")}};
+  builder.producer_id = options_.producer_id;
+  builder.producer_epoch = 0;
+  builder.base_sequence = batch.sequence;
+  options_.send(builder.Build(), [this, batch](const Answer& answer) { Take(batch, answer); });
+}
+
+void IdempotentClient::Take(const Unacked& batch, const Answer& answer) {
+  const auto waiting = std::find_if(unacked_.begin(), unacked_.end(), [&](const Unacked& other) {
+    return other.sequence == batch.sequence;
+  });
+  if (waiting == unacked_.end()) return;  // An answer to what was sent before.
+  if (answer.result.ok()) {
+    oracle_.OnAcked(answer.group, answer.result->base_offset, batch.value, options_.min_isr);
+    unacked_.erase(waiting);
+    return;
+  }
+  const bool refused = ErrcOf(answer.result.status()) == Errc::kOutOfOrderSequence;
+  if (refused && waiting == unacked_.begin() && answer.by_leader &&
+      !oracle_.may_lose(answer.group)) {
+    world_.Fail(absl::StrCat("group ", answer.group.value(), ": sequence ", batch.sequence,
+                             " is the next one, and is refused"));
+  }
+  send_again_at_ = std::min(send_again_at_, world_.now() + kSoon);
+}
+
+}  // namespace garam::sim
