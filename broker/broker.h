@@ -21,8 +21,10 @@
 #include "common/executor.h"
 #include "common/ids.h"
 #include "common/uuid.h"
+#include "coordinator/config_change.h"
 #include "coordinator/controller.h"
 #include "coordinator/metadata_image.h"
+#include "coordinator/new_partitions.h"
 #include "coordinator/reassignment.h"
 
 namespace garam {
@@ -82,6 +84,11 @@ class Broker {
   using StatusesDone = absl::AnyInvocable<void(std::vector<absl::Status>) &&>;  // One an item.
   virtual void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
                             StatusesDone done) = 0;
+  virtual void CreatePartitions(std::vector<MorePartitionsSpec> topics, bool validate_only,
+                                MonoTime deadline, size_t shard, StatusesDone done) = 0;
+  // Running partitions follow without a restart.
+  virtual void AlterConfigs(std::vector<ConfigChange> changes, bool validate_only,
+                            MonoTime deadline, size_t shard, StatusesDone done) = 0;
   // Where replicas are to be; done once the controller has taken it, which is before they are.
   virtual void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                             StatusesDone done) = 0;

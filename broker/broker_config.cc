@@ -72,6 +72,7 @@ absl::StatusOr<LoadedConfig> Loader::Load() {
   ASSIGN_OR_RETURN(MergedConfig merged, MergeConfig(sources_));
   settings_ = std::move(merged.settings);
   notes_ = std::move(merged.notes);
+  config_.given = settings_.Given();
   if (!settings_.Text("authorizer.class.name").empty()) {
     return settings_.Error("authorizer.class.name",
                            "authorization is not available: remove the key");

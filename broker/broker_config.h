@@ -42,6 +42,9 @@ struct VoterAddress {
 };
 
 struct BrokerConfig {
+  // Every key that was set to something, as it was written.
+  std::map<std::string, std::string> given{};
+
   NodeId node_id{1};
   std::string data_dir{};  // The first of log.dirs.
   std::optional<std::string> rack{};

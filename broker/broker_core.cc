@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "broker/dynamic_config.h"
 #include "broker/initial_state.h"
 #include "broker/metadata_snapshot.h"
-#include "broker/topic_config_parse.h"
 #include "common/logging.h"
 #include "common/status.h"
 #include "storage/hard_state_store.h"
@@ -112,7 +112,7 @@ PartitionSet::Options BrokerCore::SetOptions() {
           config_.inflight_bytes_max,
           config_.replica_lag_time_max,
           config_.producer_expiration,
-          config_.topic_defaults,
+          [this](const MetadataImage& image) { return TopicDefaultsOf(image, config_); },
           config_.groups,
           [this](const LeaderState& state) { Announce(state); },
           [this](GroupId group) { leaders_.Forget(group); },
@@ -159,11 +159,14 @@ ControllerDefaults BrokerCore::Defaults() const {
   defaults.num_partitions = config_.num_partitions;
   defaults.replication_factor = config_.default_replication_factor;
   defaults.delete_topic_enable = config_.delete_topic_enable;
-  defaults.check_configs =
-      [topic_defaults = config_.topic_defaults](const std::map<std::string, std::string>& configs)
+  defaults.check_configs = [this](const std::map<std::string, std::string>& configs)
       -> absl::StatusOr<std::vector<EffectiveConfig>> {
-    ASSIGN_OR_RETURN(ParsedTopicConfig parsed, ParseTopicConfig(configs, topic_defaults));
+    ASSIGN_OR_RETURN(ParsedTopicConfig parsed, ParseTopicConfigUnder(*image(), config_, configs));
     return std::move(parsed.effective);
+  };
+  defaults.check_broker_configs = CheckDynamicBrokerConfigs;
+  defaults.list_default = [this](ConfigScope scope, const std::string& key) {
+    return ListDefault(config_, scope, key);
   };
   return defaults;
 }
@@ -309,7 +312,9 @@ void BrokerCore::OnApplied(const MetadataImage::Applied& applied) {
   if (stopping_) return;
   DropOffsets(applied);
   seen_ = applied.image;
-  if (!applied.changed_topics.empty()) partitions_->Reconcile(*applied.image);
+  if (!applied.changed_topics.empty() || applied.broker_configs_changed) {
+    partitions_->Reconcile(*applied.image);
+  }
   if (applied.brokers_changed) SetPeersFromImage(*applied.image);
   const bool registered = applied.image->FindBroker(self_) != nullptr;
   if (std::exchange(was_registered_, registered) && !registered) {

@@ -94,6 +94,10 @@ class BrokerCore final : public Broker {
                       absl::AnyInvocable<void(absl::StatusOr<LogFolder>) &&> done) override;
   void DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, size_t shard,
                     StatusesDone done) override;
+  void CreatePartitions(std::vector<MorePartitionsSpec> topics, bool validate_only,
+                        MonoTime deadline, size_t shard, StatusesDone done) override;
+  void AlterConfigs(std::vector<ConfigChange> changes, bool validate_only, MonoTime deadline,
+                    size_t shard, StatusesDone done) override;
   void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                     StatusesDone done) override;
   void NewProducerId(size_t shard,

@@ -11,9 +11,17 @@ namespace {
 
 constexpr Duration kProducerIdsTimeout = std::chrono::seconds(5);
 
+template <class T>
+concept HasStatuses = requires(T reply) { reply.statuses; };
+
 std::vector<absl::Status> StatusesOf(ControllerReply reply) {
-  if (auto* deleted = std::get_if<DeleteTopicsReply>(&reply)) return std::move(deleted->statuses);
-  return std::move(std::get<MoveReplicasReply>(reply).statuses);
+  return std::visit(
+      [](auto& kind) {
+        std::vector<absl::Status> statuses;
+        if constexpr (HasStatuses<decltype(kind)>) statuses = std::move(kind.statuses);
+        return statuses;
+      },
+      reply);
 }
 
 }  // namespace
@@ -110,6 +118,20 @@ void BrokerCore::DeleteTopics(std::vector<TopicId> topics, MonoTime deadline, si
                               StatusesDone done) {
   const size_t count = topics.size();
   AskForStatuses(DeleteTopicsRequest{std::move(topics)}, count, deadline, shard, std::move(done));
+}
+
+void BrokerCore::CreatePartitions(std::vector<MorePartitionsSpec> topics, bool validate_only,
+                                  MonoTime deadline, size_t shard, StatusesDone done) {
+  const size_t count = topics.size();
+  AskForStatuses(CreatePartitionsRequest{std::move(topics), validate_only}, count, deadline, shard,
+                 std::move(done));
+}
+
+void BrokerCore::AlterConfigs(std::vector<ConfigChange> changes, bool validate_only,
+                              MonoTime deadline, size_t shard, StatusesDone done) {
+  const size_t count = changes.size();
+  AskForStatuses(AlterConfigsRequest{std::move(changes), validate_only}, count, deadline, shard,
+                 std::move(done));
 }
 
 void BrokerCore::DescribeFolder(size_t shard,

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/config_option.h"
 #include "broker/topic_config.h"
@@ -26,6 +27,13 @@ struct TopicOption {
 std::span<const TopicOption> TopicOptions();
 const TopicOption* FindTopicOption(std::string_view name);
 const TopicOption* FindTopicOptionByBrokerKey(std::string_view broker_key);
+
+// The broker's keys that set the default of a topic setting: the exact one, then coarser ones
+// (minutes, hours) by rank. Empty: none does.
+std::vector<std::string_view> BrokerKeysOf(const TopicOption& topic);
+
+// Settings of groups, as far as there are any: by name.
+std::span<const ConfigOption> GroupOptions();
 
 // By subject, as --help shows them. Topic defaults are not among them.
 std::span<const ConfigOption> BrokerOptions();

@@ -146,6 +146,15 @@ const ConfigSetting* ConfigSettings::Find(std::string_view key) const {
   return found == settings_.end() ? nullptr : &found->second;
 }
 
+std::map<std::string, std::string> ConfigSettings::Given() const {
+  std::map<std::string, std::string> given;
+  for (const auto& [key, setting] : settings_) {
+    const std::string_view value = ConfigTrim(setting.value);
+    if (!value.empty()) given.emplace(key, value);
+  }
+  return given;
+}
+
 std::string ConfigSettings::Text(std::string_view key) const {
   if (const ConfigSetting* setting = Find(key); setting != nullptr) {
     const std::string_view value = ConfigTrim(setting->value);

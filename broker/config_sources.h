@@ -29,6 +29,8 @@ class ConfigSettings {
  public:
   // What was set, also to nothing.
   const ConfigSetting* Find(std::string_view key) const;
+  // What was set to something, by key.
+  std::map<std::string, std::string> Given() const;
   // What was set to something, or the default; empty when there is neither.
   std::string Text(std::string_view key) const;
   // Empty when neither set nor defaulted.

@@ -156,7 +156,30 @@ constexpr std::array kOptions = {
                 SetBool<&TopicConfig::unclean_leader_election>},
 };
 
+// A coarser key, and which it stands for.
+struct CoarseKey {
+  std::string_view key;
+  std::string_view exact;
+};
+
+constexpr std::array kCoarseKeys = {
+    CoarseKey{"log.retention.minutes", "log.retention.ms"},
+    CoarseKey{"log.retention.hours", "log.retention.ms"},
+    CoarseKey{"log.roll.hours", "log.roll.ms"},
+    CoarseKey{"log.roll.jitter.hours", "log.roll.jitter.ms"},
+};
+
 }  // namespace
+
+std::vector<std::string_view> BrokerKeysOf(const TopicOption& topic) {
+  std::vector<std::string_view> keys;
+  if (topic.broker_key.empty()) return keys;
+  keys.push_back(topic.broker_key);
+  for (const CoarseKey& coarse : kCoarseKeys) {
+    if (coarse.exact == topic.broker_key) keys.push_back(coarse.key);
+  }
+  return keys;
+}
 
 std::span<const TopicOption> TopicOptions() { return kOptions; }
 

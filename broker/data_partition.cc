@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "broker/log_settings.h"
 #include "broker/shard.h"
 #include "common/expire_producers.h"
 #include "common/log_start.h"
@@ -86,6 +87,21 @@ void DataPartition::Stop(const absl::Status& reason, Task closed) {
     partition.producers_.Close(
         [self = std::move(self), closed = std::move(closed)]() mutable { std::move(closed)(); });
   });
+}
+
+std::shared_ptr<const TopicConfig> DataPartition::config() const {
+  std::lock_guard lock(config_mutex_);
+  return config_;
+}
+
+void DataPartition::SetConfig(std::shared_ptr<const TopicConfig> config) {
+  {
+    std::lock_guard lock(config_mutex_);
+    config_ = std::move(config);
+  }
+  if (!open_) return;
+  replica_.SetOptions(LogOptionsOf(*config_), StageOf(*config_), config_->unclean_leader_election);
+  OnProgress();  // What waited for more in-sync replicas than are wanted now waits no longer.
 }
 
 size_t DataPartition::shard() const { return shard_.id(); }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,8 @@ class DataPartition final : public Partition,
   // Who is to belong to the group (nobody: whoever does), and who is to lead it when it can.
   // Whichever replica leads sees to it; a new wish for the same is a wish for that leader now.
   void SetWanted(raft::WantedMembers wanted, NodeId preferred);
+  // Its topic was altered: everything that this says is in force from the next write on.
+  void SetConfig(std::shared_ptr<const TopicConfig> config);
   // Hands the leadership to the preferred replica, when this broker has it and that one is in sync.
   void LetPreferredLead();
   // A node that says that it cannot append here leaves the ISR at once.
@@ -80,7 +83,7 @@ class DataPartition final : public Partition,
   int32_t index() const override { return identity_.index; }
   GroupId group() const override { return identity_.group; }
   size_t shard() const override;
-  std::shared_ptr<const TopicConfig> config() const override { return config_; }
+  std::shared_ptr<const TopicConfig> config() const override;
 
   // Of the leadership whose high watermark is true; 0 while there is none here.
   Term confirmed_term() const { return open_ && confirmed_ ? leading_term_ : Term(0); }
@@ -169,7 +172,9 @@ class DataPartition final : public Partition,
 
   Shard& shard_;
   const PartitionIdentity identity_;
-  const std::shared_ptr<const TopicConfig> config_;
+  mutable std::mutex config_mutex_;
+  // Changed on the shard only, which reads it without the mutex.
+  std::shared_ptr<const TopicConfig> config_;
   std::vector<NodeId> replicas_;  // Voters, as the core has them.
   const Announce announce_;
   const Members members_;

@@ -334,6 +334,8 @@ absl::StatusOr<ControllerReply> MetadataGroup::Plan(const ControllerRequest& req
   if (auto* moves = std::get_if<MoveReplicasRequest>(&request)) return PlanMoves(*moves);
   if (auto* reached = std::get_if<MembersReachedRequest>(&request)) return PlanReached(*reached);
   if (auto* leaver = std::get_if<UnregisterBrokerRequest>(&request)) return PlanUnregister(*leaver);
+  if (auto* alter = std::get_if<AlterConfigsRequest>(&request)) return PlanAlter(*alter);
+  if (auto* more = std::get_if<CreatePartitionsRequest>(&request)) return PlanPartitions(*more);
   if (auto* ids = std::get_if<AllocateProducerIdsRequest>(&request)) return PlanIds(*ids);
   return PlanRegister(std::get<RegisterBrokerRequest>(request));
 }
@@ -405,6 +407,32 @@ absl::StatusOr<ControllerReply> MetadataGroup::PlanUnregister(
                    PlanUnregisterBroker(*planned_, options_.live(), request.node));
   RETURN_IF_ERROR(Propose({std::move(command)}));
   return UnregisterBrokerReply{replica_.core().last_index()};
+}
+
+absl::StatusOr<ControllerReply> MetadataGroup::PlanAlter(const AlterConfigsRequest& request) {
+  AlterConfigsReply reply;
+  for (const ConfigChange& change : request.changes) {
+    absl::StatusOr<std::string> command = PlanConfigChange(*planned_, options_.defaults, change);
+    reply.statuses.push_back(command.status());
+    if (!command.ok() || command->empty() || request.validate_only) continue;
+    RETURN_IF_ERROR(Propose({*std::move(command)}));
+  }
+  reply.index = replica_.core().last_index();
+  return reply;
+}
+
+absl::StatusOr<ControllerReply> MetadataGroup::PlanPartitions(
+    const CreatePartitionsRequest& request) {
+  CreatePartitionsReply reply;
+  for (const MorePartitionsSpec& spec : request.topics) {
+    absl::StatusOr<std::string> command =
+        PlanMorePartitions(*planned_, options_.live(), options_.defaults, spec, shard_.random());
+    reply.statuses.push_back(command.status());
+    if (!command.ok() || request.validate_only) continue;
+    RETURN_IF_ERROR(Propose({*std::move(command)}));
+  }
+  reply.index = replica_.core().last_index();
+  return reply;
 }
 
 absl::StatusOr<ControllerReply> MetadataGroup::PlanIds(const AllocateProducerIdsRequest& request) {

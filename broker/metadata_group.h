@@ -120,6 +120,8 @@ class MetadataGroup final : public ReplicaEvents {
   absl::StatusOr<ControllerReply> PlanMoves(const MoveReplicasRequest& request);
   absl::StatusOr<ControllerReply> PlanReached(const MembersReachedRequest& request);
   absl::StatusOr<ControllerReply> PlanUnregister(const UnregisterBrokerRequest& request);
+  absl::StatusOr<ControllerReply> PlanAlter(const AlterConfigsRequest& request);
+  absl::StatusOr<ControllerReply> PlanPartitions(const CreatePartitionsRequest& request);
   absl::StatusOr<ControllerReply> PlanIds(const AllocateProducerIdsRequest& request);
   absl::Status Propose(std::vector<std::string> commands);
 

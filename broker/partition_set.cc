@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/initial_state.h"
+#include "broker/log_settings.h"
 #include "broker/topic_config_parse.h"
 #include "common/endian.h"
 #include "common/logging.h"
@@ -15,21 +16,6 @@
 
 namespace garam {
 namespace {
-
-storage::LogOptions LogOptionsOf(const TopicConfig& config) {
-  storage::LogOptions options;
-  options.segment_bytes = config.segment_bytes;
-  options.segment_ms = config.segment_ms;
-  options.segment_jitter_ms = config.segment_jitter_ms;
-  options.index_interval_bytes = config.index_interval_bytes;
-  options.flush_messages = config.flush_messages;
-  options.flush_ms = config.flush_ms;
-  return options;
-}
-
-raft::Stage StageOf(const TopicConfig& config) {
-  return config.flush_messages == 1 ? raft::Stage::kDurable : raft::Stage::kWritten;
-}
 
 // A replica that came back is another member than the one that left.
 Incarnation MemberIdOf(const ReplicaImage& replica) {
@@ -79,13 +65,20 @@ void PartitionSet::Reconcile(const MetadataImage& image) {
   if (stopped_) return;
   ForgetLeft(image);
   std::set<GroupId> wanted;
+  const std::map<std::string, std::string> before =
+      std::exchange(topic_defaults_, options_.topic_defaults(image));
+  const bool same_defaults = before == topic_defaults_;
   image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionImage& partition = topic->partitions[i];
       const ReplicaImage* here = partition.Find(options_.self, options_.incarnation);
       if (here == nullptr || IsAnother(partition.group, *here)) continue;
       wanted.insert(partition.group);
-      if (!Redirect(partition)) OpenPartition(*topic, static_cast<int32_t>(i), *here);
+      if (Redirect(partition)) {
+        Configure(topic, partition.group, same_defaults);
+      } else {
+        OpenPartition(topic, static_cast<int32_t>(i), *here);
+      }
     }
   });
   std::vector<GroupId> gone;
@@ -138,12 +131,35 @@ void PartitionSet::Tell(const Entry& entry) {
       });
 }
 
-void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const ReplicaImage& here) {
-  const PartitionImage& image = topic.partitions[static_cast<size_t>(index)];
-  absl::StatusOr<ParsedTopicConfig> parsed =
-      ParseTopicConfig(topic.configs, options_.topic_defaults);
+std::shared_ptr<const TopicConfig> PartitionSet::ConfigOf(const TopicImage& topic) const {
+  absl::StatusOr<ParsedTopicConfig> parsed = ParseTopicConfig(topic.configs, topic_defaults_);
   // The controller has checked them; a default that has become invalid since must not hide data.
-  auto config = std::make_shared<TopicConfig>(parsed.ok() ? parsed->config : TopicConfig());
+  return std::make_shared<const TopicConfig>(parsed.ok() ? parsed->config : TopicConfig());
+}
+
+// One that is being opened takes the newest config once it is open.
+void PartitionSet::Configure(const std::shared_ptr<const TopicImage>& topic, GroupId group,
+                             bool same_defaults) {
+  std::lock_guard lock(mutex_);
+  Entry& entry = entries_.at(group);
+  const std::shared_ptr<const TopicImage> before = std::exchange(entry.topic, topic);
+  if (same_defaults && (before == topic || before->configs == topic->configs)) return;
+  std::shared_ptr<const TopicConfig> config = ConfigOf(*topic);
+  if (*config == *entry.config) return;
+  entry.config = std::move(config);
+  if (entry.open) TellConfig(entry);
+}
+
+void PartitionSet::TellConfig(const Entry& entry) {
+  options_.shards[entry.partition->shard()]->executor().Post(
+      [partition = entry.partition, config = entry.config] { partition->SetConfig(config); });
+}
+
+void PartitionSet::OpenPartition(const std::shared_ptr<const TopicImage>& of, int32_t index,
+                                 const ReplicaImage& here) {
+  const TopicImage& topic = *of;
+  const PartitionImage& image = topic.partitions[static_cast<size_t>(index)];
+  const std::shared_ptr<const TopicConfig> config = ConfigOf(topic);
   Shard& shard = *options_.shards[ShardOf(topic.id, index, options_.shards.size())];
   std::vector<NodeId> replicas;
   for (const ReplicaImage& replica : image.replicas) replicas.push_back(replica.node);
@@ -165,6 +181,8 @@ void PartitionSet::OpenPartition(const TopicImage& topic, int32_t index, const R
     if (topic.name == kOffsetsTopic) partition->CoordinateGroups(options_.groups);
     found->second.partition = partition;
     found->second.identity = opening.identity;
+    found->second.topic = of;
+    found->second.config = config;
     found->second.since = here.since;
     found->second.wanted = WantedBy(image);
     found->second.preferred = image.replicas.front().node;
@@ -301,7 +319,9 @@ void PartitionSet::OnOpened(std::shared_ptr<DataPartition> partition, const Open
   partition->Attach(std::move(core), std::move(log), noted);
   options_.on_can_append(group, absl::OkStatus());
   std::lock_guard lock(mutex_);
-  entries_.at(group).open = true;
+  Entry& entry = entries_.at(group);
+  entry.open = true;
+  if (entry.config != opening.config) TellConfig(entry);
 }
 
 void PartitionSet::OnTried(GroupId group) {

@@ -36,7 +36,8 @@ class PartitionSet {
     size_t inflight_bytes_max = 0;  // The same.
     Duration replica_lag_max;
     Duration producer_expiration;
-    std::map<std::string, std::string> topic_defaults;
+    // Of the topics' settings on this broker, as an image has them.
+    std::function<std::map<std::string, std::string>(const MetadataImage&)> topic_defaults;
     GroupSettings groups;
     DataPartition::Announce announce;
     std::function<void(GroupId)> on_deleted;
@@ -71,16 +72,22 @@ class PartitionSet {
   struct Entry {
     std::shared_ptr<DataPartition> partition;
     storage::LogIdentity identity;
-    LogIndex since;              // Which of this node's replicas of the group it is.
-    raft::WantedMembers wanted;  // As the partition was told.
-    NodeId preferred = kNoNode;  // The same.
+    std::shared_ptr<const TopicImage> topic;    // As reconciled last.
+    std::shared_ptr<const TopicConfig> config;  // What that comes to.
+    LogIndex since;                             // Which of this node's replicas of the group it is.
+    raft::WantedMembers wanted;                 // As the partition was told.
+    NodeId preferred = kNoNode;                 // The same.
     bool open = false;
     bool leaving = false;
     bool left = false;  // By an older image it is here; nothing is open.
     Leave why = Leave::kDeleted;
   };
 
-  void OpenPartition(const TopicImage& topic, int32_t index, const ReplicaImage& here);
+  void OpenPartition(const std::shared_ptr<const TopicImage>& of, int32_t index,
+                     const ReplicaImage& here);
+  std::shared_ptr<const TopicConfig> ConfigOf(const TopicImage& topic) const;
+  void Configure(const std::shared_ptr<const TopicImage>& topic, GroupId group, bool same_defaults);
+  void TellConfig(const Entry& entry);
   void ForgetLeft(const MetadataImage& image);
   // Whether what is open of the group is a replica that has left since.
   bool IsAnother(GroupId group, const ReplicaImage& here) const;
@@ -132,6 +139,7 @@ class PartitionSet {
   std::atomic<bool> stopped_{false};
   size_t busy_ = 0;  // Replicas that are being opened, closed or stopped. Executor 0, as the next.
   Task on_stopped_;
+  std::map<std::string, std::string> topic_defaults_;  // By the last image. Executor 0.
   mutable std::mutex mutex_;
   absl::btree_map<GroupId, Entry> entries_;  // Guarded by mutex_.
   std::map<GroupId, uint32_t> lives_;        // See Opening::life. Guarded by mutex_.

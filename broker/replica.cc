@@ -205,10 +205,31 @@ void Replica::NoteUnflushed() {
   shard_.SaveUnflushed(group_, [this, weak = std::weak_ptr<Replica*>(alive_)] {
     if (weak.expired()) return;
     note_ = Note::kDurable;
+    FollowStage();
     if (written_held_ == 0) return;
     core_->OnWritten(std::exchange(written_held_, 0), shard_.now());
     MarkDirty();
   });
+}
+
+void Replica::SetOptions(const storage::LogOptions& log, raft::Stage stage, bool unclean_election) {
+  if (closed_) return;
+  core_->SetUncleanElection(unclean_election);
+  wanted_log_ = log;
+  wanted_stage_ = stage;
+  FollowStage();
+}
+
+// What is only written may count once the row of NoteUnflushed stands, and no earlier: the log may
+// have entries already that are not flushed.
+void Replica::FollowStage() {
+  if (!wanted_stage_ || closed_) return;
+  const bool lowers =
+      *wanted_stage_ == raft::Stage::kWritten && core_->stage() == raft::Stage::kDurable;
+  if (lowers && note_ != Note::kDurable && !core_->in_doubt()) return NoteUnflushed();
+  log_->SetOptions(wanted_log_);
+  core_->SetStage(*std::exchange(wanted_stage_, std::nullopt), shard_.now());
+  MarkDirty();
 }
 
 // The old row stands until this one replaces it: a crash in between means doubt again.

@@ -88,6 +88,10 @@ class Replica final : public storage::LogObserver {
   bool failed() const { return failed_; }
   bool disk_full() const { return disk_full_; }
 
+  // From the next write on: when segments end, what counts as stored (at once, or once it is on
+  // record that the log may be unflushed), and how elections may end. After Attach.
+  void SetOptions(const storage::LogOptions& log, raft::Stage stage, bool unclean_election);
+
   // Appends as leader of `term`; what was proposed is persisted and sent at the end of the turn.
   // Returns the index of the first entry. kNotLeader, kThrottled, kStorage.
   absl::StatusOr<LogIndex> Propose(Term term, std::vector<LogEntry> entries);
@@ -129,6 +133,7 @@ class Replica final : public storage::LogObserver {
   void Persist(const raft::Ready& ready);
   void TellWritten(uint64_t seq);
   void NoteUnflushed();
+  void FollowStage();
   void AfterDoubt();
   void AskForReplacement();
   bool OthersHaveEverything() const;
@@ -154,7 +159,9 @@ class Replica final : public storage::LogObserver {
   // flushed; should the machine then lose power, this replica knows that it is in doubt.
   enum class Note { kNone, kUnderWay, kDurable };
   Note note_ = Note::kNone;
-  uint64_t written_held_ = 0;  // The core hears of it once the note is durable.
+  storage::LogOptions wanted_log_;
+  std::optional<raft::Stage> wanted_stage_;  // Not in force yet, as wanted_log_.
+  uint64_t written_held_ = 0;                // The core hears of it once the note is durable.
   bool was_in_doubt_ = false;
   TimerId replacement_timer_ = kNoTimer;  // Armed while damaged and not replaceable yet.
   // Ends completions that arrive after Close: they hold a weak reference.

@@ -24,6 +24,8 @@ struct TopicConfig {
   bool cleanup_compact = false;
   bool cleanup_delete = true;
   bool unclean_leader_election = false;
+
+  friend bool operator==(const TopicConfig&, const TopicConfig&) = default;
 };
 
 }  // namespace garam

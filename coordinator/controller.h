@@ -59,6 +59,8 @@ enum class ConfigSource : int8_t {
   kDefault = 5,
 };
 
+enum class ConfigScope { kTopic, kBroker };
+
 struct EffectiveConfig {
   std::string name{};
   std::optional<std::string> value{};
@@ -89,6 +91,12 @@ struct ControllerDefaults {
   std::function<absl::StatusOr<std::vector<EffectiveConfig>>(
       const std::map<std::string, std::string>& configs)>
       check_configs;
+  // Validates all that is to be set for a broker while it runs. Unset: anything is taken.
+  std::function<absl::Status(const std::map<std::string, std::string>& configs)>
+      check_broker_configs;
+  // What a key that is a list holds where nothing is set, of a topic or of a broker; nothing when
+  // it is no list. Unset: none is.
+  std::function<std::optional<std::string>(ConfigScope scope, const std::string& key)> list_default;
 };
 
 struct PlannedTopic {

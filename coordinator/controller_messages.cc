@@ -141,6 +141,99 @@ void Put(const UnregisterBrokerRequest& request, controller::Request& to) {
   to.mutable_unregister_broker()->set_node(request.node.value());
 }
 
+void Put(const AlterConfigsRequest& request, controller::Request& to) {
+  controller::AlterConfigs& alter = *to.mutable_alter_configs();
+  alter.set_validate_only(request.validate_only);
+  for (const ConfigChange& from : request.changes) {
+    controller::ConfigChange& change = *alter.add_changes();
+    change.set_topic(from.topic);
+    change.set_node(from.broker.value());
+    change.set_replaces(from.replaces);
+    for (const ConfigEdit& edit : from.edits) {
+      controller::ConfigEdit& put = *change.add_edits();
+      put.set_name(edit.name);
+      put.set_op(static_cast<int32_t>(edit.op));
+      put.set_value(edit.value);
+    }
+  }
+}
+
+absl::StatusOr<AlterConfigsRequest> Get(const controller::AlterConfigs& alter) {
+  AlterConfigsRequest request{.validate_only = alter.validate_only()};
+  for (const controller::ConfigChange& from : alter.changes()) {
+    ConfigChange& change = request.changes.emplace_back();
+    change.topic = from.topic();
+    change.broker = NodeId(from.node());
+    change.replaces = from.replaces();
+    for (const controller::ConfigEdit& edit : from.edits()) {
+      if (edit.op() < 0 || edit.op() > static_cast<int32_t>(ConfigOp::kSubtract)) {
+        return MakeError(Errc::kInvalidRequest, "a change of a config of no known kind");
+      }
+      change.edits.push_back({edit.name(), static_cast<ConfigOp>(edit.op()), edit.value()});
+    }
+  }
+  return request;
+}
+
+void Put(const CreatePartitionsRequest& request, controller::Request& to) {
+  controller::CreatePartitions& create = *to.mutable_create_partitions();
+  create.set_validate_only(request.validate_only);
+  for (const MorePartitionsSpec& spec : request.topics) {
+    controller::MorePartitions& more = *create.add_topics();
+    more.set_topic(spec.topic);
+    more.set_count(spec.count);
+    more.set_chosen(spec.assignments.has_value());
+    if (!spec.assignments.has_value()) continue;
+    for (const std::vector<NodeId>& replicas : *spec.assignments) {
+      controller::ReplicaList& list = *more.add_assignments();
+      for (NodeId node : replicas) list.add_nodes(node.value());
+    }
+  }
+}
+
+CreatePartitionsRequest Get(const controller::CreatePartitions& create) {
+  CreatePartitionsRequest request{.validate_only = create.validate_only()};
+  for (const controller::MorePartitions& more : create.topics()) {
+    MorePartitionsSpec& spec = request.topics.emplace_back();
+    spec.topic = more.topic();
+    spec.count = more.count();
+    if (!more.chosen()) continue;
+    spec.assignments.emplace();
+    for (const controller::ReplicaList& list : more.assignments()) {
+      std::vector<NodeId>& replicas = spec.assignments->emplace_back();
+      for (int32_t node : list.nodes()) replicas.push_back(NodeId(node));
+    }
+  }
+  return request;
+}
+
+using Outcomes = google::protobuf::RepeatedPtrField<controller::Outcome>;
+
+Outcomes ToProto(const std::vector<absl::Status>& statuses) {
+  Outcomes outcomes;
+  for (const absl::Status& status : statuses) {
+    controller::Outcome& outcome = *outcomes.Add();
+    if (!status.ok()) *outcome.mutable_failure() = ToProto(status);
+  }
+  return outcomes;
+}
+
+std::vector<absl::Status> FromProto(const Outcomes& outcomes) {
+  std::vector<absl::Status> statuses;
+  for (const controller::Outcome& outcome : outcomes) {
+    statuses.push_back(outcome.has_failure() ? FromProto(outcome.failure()) : absl::OkStatus());
+  }
+  return statuses;
+}
+
+void Put(const AlterConfigsReply& reply, controller::Reply& to) {
+  *to.mutable_alter_configs()->mutable_changes() = ToProto(reply.statuses);
+}
+
+void Put(const CreatePartitionsReply& reply, controller::Reply& to) {
+  *to.mutable_create_partitions()->mutable_topics() = ToProto(reply.statuses);
+}
+
 void Put(const AllocateProducerIdsRequest& request, controller::Request& to) {
   to.mutable_allocate_producer_ids()->set_count(request.count);
 }
@@ -275,6 +368,10 @@ absl::StatusOr<ControllerRequest> DecodeControllerRequest(std::string_view bytes
           .wish = LogIndex(static_cast<int64_t>(proto.members_reached().wish()))};
     case controller::Request::kUnregisterBroker:
       return UnregisterBrokerRequest{.node = NodeId(proto.unregister_broker().node())};
+    case controller::Request::kAlterConfigs:
+      return Get(proto.alter_configs());
+    case controller::Request::kCreatePartitions:
+      return Get(proto.create_partitions());
     case controller::Request::kAllocateProducerIds:
       return AllocateProducerIdsRequest{.count = proto.allocate_producer_ids().count()};
     case controller::Request::REQUEST_NOT_SET:
@@ -318,6 +415,12 @@ absl::StatusOr<ControllerReply> DecodeControllerReply(std::string_view bytes) {
       return MembersReachedReply{.index = index};
     case controller::Reply::kUnregisterBroker:
       return UnregisterBrokerReply{.index = index};
+    case controller::Reply::kAlterConfigs:
+      return AlterConfigsReply{.index = index,
+                               .statuses = FromProto(proto.alter_configs().changes())};
+    case controller::Reply::kCreatePartitions:
+      return CreatePartitionsReply{.index = index,
+                                   .statuses = FromProto(proto.create_partitions().topics())};
     case controller::Reply::kAllocateProducerIds:
       return AllocateProducerIdsReply{
           .index = index, .first = static_cast<int64_t>(proto.allocate_producer_ids().first())};

@@ -14,8 +14,10 @@
 #include "absl/status/statusor.h"
 #include "common/ids.h"
 #include "common/uuid.h"
+#include "coordinator/config_change.h"
 #include "coordinator/controller.h"
 #include "coordinator/metadata_image.h"
+#include "coordinator/new_partitions.h"
 #include "coordinator/reassignment.h"
 
 namespace garam {
@@ -42,6 +44,14 @@ struct MembersReachedRequest {
 struct UnregisterBrokerRequest {
   NodeId node{};
 };
+struct AlterConfigsRequest {
+  std::vector<ConfigChange> changes{};
+  bool validate_only = false;
+};
+struct CreatePartitionsRequest {
+  std::vector<MorePartitionsSpec> topics{};
+  bool validate_only = false;
+};
 // A block of producer ids for one broker.
 struct AllocateProducerIdsRequest {
   uint32_t count = 0;
@@ -49,7 +59,7 @@ struct AllocateProducerIdsRequest {
 using ControllerRequest =
     std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest,
                  MoveReplicasRequest, MembersReachedRequest, UnregisterBrokerRequest,
-                 AllocateProducerIdsRequest>;
+                 AlterConfigsRequest, CreatePartitionsRequest, AllocateProducerIdsRequest>;
 
 // An answer to one of the requests above; `topics` or `statuses` has one item for each asked.
 struct CreateTopicsReply {
@@ -73,13 +83,22 @@ struct MembersReachedReply {
 struct UnregisterBrokerReply {
   LogIndex index{};
 };
+struct AlterConfigsReply {
+  LogIndex index{};
+  std::vector<absl::Status> statuses{};
+};
+struct CreatePartitionsReply {
+  LogIndex index{};
+  std::vector<absl::Status> statuses{};
+};
 struct AllocateProducerIdsReply {
   LogIndex index{};
   int64_t first = -1;  // Of the block.
 };
 using ControllerReply =
     std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply, MoveReplicasReply,
-                 MembersReachedReply, UnregisterBrokerReply, AllocateProducerIdsReply>;
+                 MembersReachedReply, UnregisterBrokerReply, AlterConfigsReply,
+                 CreatePartitionsReply, AllocateProducerIdsReply>;
 
 std::string EncodeControllerRequest(const ControllerRequest& request);
 // kInvalidRequest when damaged, kUnsupportedVersion when of a newer format.

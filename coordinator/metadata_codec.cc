@@ -89,12 +89,10 @@ std::vector<ReplicaImage> FromProto(const ReplicaList& replicas) {
   return images;
 }
 
-metadata::CreateTopic ToProto(const TopicImage& topic) {
-  metadata::CreateTopic proto;
-  proto.set_name(topic.name);
-  proto.set_id(std::string(topic.id.raw()));
-  for (const PartitionImage& partition : topic.partitions) {
-    metadata::Partition& to = *proto.add_partitions();
+PartitionList ToProto(const std::vector<PartitionImage>& partitions) {
+  PartitionList proto;
+  for (const PartitionImage& partition : partitions) {
+    metadata::Partition& to = *proto.Add();
     to.set_group(partition.group.value());
     *to.mutable_replicas() = ToProto(partition.replicas);
     *to.mutable_target() = ToProto(partition.target);
@@ -102,20 +100,14 @@ metadata::CreateTopic ToProto(const TopicImage& topic) {
     *to.mutable_leaving() = ToProto(partition.leaving);
     to.set_wish(static_cast<uint64_t>(partition.wish.value()));
   }
-  for (const auto& [name, value] : topic.configs) {
-    metadata::Config& to = *proto.add_configs();
-    to.set_name(name);
-    to.set_value(value);
-  }
   return proto;
 }
 
-absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic) {
-  TopicImage image{.name = topic.name()};
-  ASSIGN_OR_RETURN(image.id, TopicIdFromProto(topic.id()));
-  image.partitions.reserve(topic.partitions_size());
-  for (const metadata::Partition& from : topic.partitions()) {
-    PartitionImage& partition = image.partitions.emplace_back();
+std::vector<PartitionImage> FromProto(const PartitionList& partitions) {
+  std::vector<PartitionImage> images;
+  images.reserve(static_cast<size_t>(partitions.size()));
+  for (const metadata::Partition& from : partitions) {
+    PartitionImage& partition = images.emplace_back();
     partition.group = GroupId(from.group());
     partition.replicas = FromProto(from.replicas());
     partition.target = FromProto(from.target());
@@ -123,9 +115,39 @@ absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic) {
     partition.leaving = FromProto(from.leaving());
     partition.wish = LogIndex(static_cast<int64_t>(from.wish()));
   }
-  for (const metadata::Config& config : topic.configs()) {
-    image.configs[config.name()] = config.value();
+  return images;
+}
+
+ConfigRows ToProto(const std::map<std::string, std::string>& configs) {
+  ConfigRows proto;
+  for (const auto& [name, value] : configs) {
+    metadata::Config& to = *proto.Add();
+    to.set_name(name);
+    to.set_value(value);
   }
+  return proto;
+}
+
+std::map<std::string, std::string> FromProto(const ConfigRows& configs) {
+  std::map<std::string, std::string> map;
+  for (const metadata::Config& config : configs) map[config.name()] = config.value();
+  return map;
+}
+
+metadata::CreateTopic ToProto(const TopicImage& topic) {
+  metadata::CreateTopic proto;
+  proto.set_name(topic.name);
+  proto.set_id(std::string(topic.id.raw()));
+  *proto.mutable_partitions() = ToProto(topic.partitions);
+  *proto.mutable_configs() = ToProto(topic.configs);
+  return proto;
+}
+
+absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic) {
+  TopicImage image{.name = topic.name()};
+  ASSIGN_OR_RETURN(image.id, TopicIdFromProto(topic.id()));
+  image.partitions = FromProto(topic.partitions());
+  image.configs = FromProto(topic.configs());
   return image;
 }
 

@@ -3,6 +3,7 @@
 // Threads: any. Decoding fails with kCorruptRecord on what no encoder writes.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,14 @@ absl::StatusOr<BrokerImage> FromProto(const metadata::RegisterBroker& broker);
 using ReplicaList = google::protobuf::RepeatedPtrField<metadata::Replica>;
 ReplicaList ToProto(const std::vector<ReplicaImage>& replicas);
 std::vector<ReplicaImage> FromProto(const ReplicaList& replicas);
+
+using PartitionList = google::protobuf::RepeatedPtrField<metadata::Partition>;
+PartitionList ToProto(const std::vector<PartitionImage>& partitions);
+std::vector<PartitionImage> FromProto(const PartitionList& partitions);
+
+using ConfigRows = google::protobuf::RepeatedPtrField<metadata::Config>;
+ConfigRows ToProto(const std::map<std::string, std::string>& configs);
+std::map<std::string, std::string> FromProto(const ConfigRows& configs);
 
 metadata::CreateTopic ToProto(const TopicImage& topic);
 absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic);

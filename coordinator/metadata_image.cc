@@ -44,11 +44,11 @@ bool AreReplicas(const std::vector<ReplicaImage>& replicas) {
   return !nodes.empty() && nodes.size() == replicas.size();
 }
 
-absl::Status CheckPartitions(const TopicImage& topic, GroupId next_group) {
-  if (topic.partitions.empty()) {
+absl::Status CheckPartitions(const std::vector<PartitionImage>& partitions, GroupId next_group) {
+  if (partitions.empty()) {
     return MakeError(Errc::kInvalidPartitions, "a topic needs at least one partition");
   }
-  for (const PartitionImage& partition : topic.partitions) {
+  for (const PartitionImage& partition : partitions) {
     if (partition.group < next_group) {
       return MakeError(Errc::kInvalidRequest,
                        absl::StrCat("group id ", partition.group.value(),
@@ -162,6 +162,14 @@ absl::Status MetadataImage::Change(const metadata::Command& command, Applied& ap
     }
     case metadata::Command::kReplaceVoter:
       return Replace(command.replace_voter());
+    case metadata::Command::kAlterTopic:
+      return Change(command.alter_topic(), applied);
+    case metadata::Command::kAddPartitions:
+      return Change(command.add_partitions(), applied);
+    case metadata::Command::kSetBrokerConfigs:
+      Change(command.set_broker_configs());
+      applied.broker_configs_changed = true;
+      return absl::OkStatus();
     case metadata::Command::COMMAND_NOT_SET:
       break;
   }
@@ -285,8 +293,14 @@ absl::Status MetadataImage::Create(const metadata::CreateTopic& command) {
   if (FindColliding(topic.name) != nullptr || FindTopic(topic.id) != nullptr) {
     return MakeError(Errc::kTopicExists, absl::StrCat("Topic '", topic.name, "' already exists."));
   }
-  RETURN_IF_ERROR(CheckPartitions(topic, next_group_));
-  for (const PartitionImage& partition : topic.partitions) {
+  RETURN_IF_ERROR(CheckNew(topic.partitions));
+  AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
+  return absl::OkStatus();
+}
+
+absl::Status MetadataImage::CheckNew(const std::vector<PartitionImage>& partitions) const {
+  RETURN_IF_ERROR(CheckPartitions(partitions, next_group_));
+  for (const PartitionImage& partition : partitions) {
     for (const ReplicaImage& replica : partition.replicas) {
       const BrokerImage* broker = FindBroker(replica.node);
       if (broker != nullptr && broker->incarnation == replica.incarnation) continue;
@@ -294,8 +308,44 @@ absl::Status MetadataImage::Create(const metadata::CreateTopic& command) {
                        absl::StrCat("broker ", replica.node.value(), " is not registered"));
     }
   }
-  AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
   return absl::OkStatus();
+}
+
+absl::Status MetadataImage::Change(const metadata::AlterTopic& command, Applied& applied) {
+  ASSIGN_OR_RETURN(const TopicId id, TopicIdFromProto(command.id()));
+  const std::shared_ptr<const TopicImage> known = FindTopic(id);
+  if (known == nullptr) {
+    return MakeError(Errc::kUnknownTopicId, "This server does not host this topic ID.");
+  }
+  TopicImage topic = *known;
+  topic.configs = FromProto(command.configs());
+  AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
+  applied.changed_topics.push_back(id);
+  return absl::OkStatus();
+}
+
+absl::Status MetadataImage::Change(const metadata::AddPartitions& command, Applied& applied) {
+  ASSIGN_OR_RETURN(const TopicId id, TopicIdFromProto(command.id()));
+  const std::shared_ptr<const TopicImage> known = FindTopic(id);
+  if (known == nullptr) {
+    return MakeError(Errc::kUnknownTopicId, "This server does not host this topic ID.");
+  }
+  const std::vector<PartitionImage> added = FromProto(command.partitions());
+  RETURN_IF_ERROR(CheckNew(added));
+  TopicImage topic = *known;
+  topic.partitions.insert(topic.partitions.end(), added.begin(), added.end());
+  AddTopic(std::make_shared<const TopicImage>(std::move(topic)));
+  applied.changed_topics.push_back(id);
+  return absl::OkStatus();
+}
+
+void MetadataImage::Change(const metadata::SetBrokerConfigs& command) {
+  std::map<std::string, std::string> configs = FromProto(command.configs());
+  if (configs.empty()) {
+    broker_configs_.erase(NodeId(command.node()));
+  } else {
+    broker_configs_[NodeId(command.node())] = std::move(configs);
+  }
 }
 
 bool MetadataImage::IsNew(const TopicImage& topic) const {
@@ -366,6 +416,12 @@ const BrokerImage* MetadataImage::FindBroker(NodeId node) const {
   return found == brokers_.end() ? nullptr : found->second.get();
 }
 
+const std::map<std::string, std::string>& MetadataImage::BrokerConfigs(NodeId node) const {
+  static const std::map<std::string, std::string> none;
+  const auto found = broker_configs_.find(node);
+  return found == broker_configs_.end() ? none : found->second;
+}
+
 std::shared_ptr<const TopicImage> MetadataImage::FindTopic(std::string_view name) const {
   const auto* found = topics_by_name_.Find(name);
   return found == nullptr ? nullptr : *found;
@@ -399,6 +455,11 @@ std::string MetadataImage::EncodeSnapshot() const {
   snapshot.set_next_group(next_group_.value());
   snapshot.set_next_producer_id(static_cast<uint64_t>(next_producer_id_));
   for (const auto& [node, broker] : brokers_) *snapshot.add_brokers() = ToProto(*broker);
+  for (const auto& [node, configs] : broker_configs_) {
+    metadata::SetBrokerConfigs& to = *snapshot.add_broker_configs();
+    to.set_node(node.value());
+    *to.mutable_configs() = ToProto(configs);
+  }
   ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     *snapshot.add_topics() = ToProto(*topic);
   });
@@ -423,6 +484,7 @@ absl::StatusOr<std::shared_ptr<const MetadataImage>> MetadataImage::DecodeSnapsh
     ASSIGN_OR_RETURN(BrokerImage broker, FromProto(from));
     image->brokers_[broker.node] = std::make_shared<const BrokerImage>(std::move(broker));
   }
+  for (const metadata::SetBrokerConfigs& from : snapshot.broker_configs()) image->Change(from);
   for (const metadata::CreateTopic& from : snapshot.topics()) {
     ASSIGN_OR_RETURN(TopicImage topic, FromProto(from));
     if (!image->IsNew(topic)) return Damaged("a snapshot that has a topic or a group twice");

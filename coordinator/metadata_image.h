@@ -26,11 +26,14 @@
 
 namespace garam::metadata {
 class Command;  // proto/metadata.proto
+class AddPartitions;
+class AlterTopic;
 class ChangeReplicas;
 class CreateTopic;
 class FormCluster;
 class RegisterBroker;
 class ReplaceVoter;
+class SetBrokerConfigs;
 }  // namespace garam::metadata
 
 namespace garam {
@@ -98,7 +101,7 @@ struct TopicImage {
   std::string name{};
   TopicId id{};
   std::vector<PartitionImage> partitions{};
-  std::map<std::string, std::string> configs{};  // As given at creation; defaults are not in it.
+  std::map<std::string, std::string> configs{};  // Its own; defaults are not in it.
 
   bool internal() const { return IsInternalTopic(name); }
   // Null when there is none of this number.
@@ -121,8 +124,10 @@ class MetadataImage {
     std::shared_ptr<const MetadataImage> image{};  // Never null; has the command's index.
     // Why the command changed nothing; the same on every broker.
     absl::Status outcome{};
-    std::vector<TopicId> changed_topics{};  // Created, deleted, or with replicas elsewhere.
+    // Created, deleted, altered, or with replicas elsewhere.
+    std::vector<TopicId> changed_topics{};
     bool brokers_changed = false;
+    bool broker_configs_changed = false;
   };
 
   // Before the first command.
@@ -158,6 +163,9 @@ class MetadataImage {
   // Null when there is none.
   const BrokerImage* FindBroker(NodeId node) const;
 
+  // What is set for a broker while it runs, by the broker's key; kNoNode: for every broker.
+  const std::map<std::string, std::string>& BrokerConfigs(NodeId node) const;
+
   size_t topic_count() const { return topics_by_name_.size(); }
   size_t partition_count() const { return groups_.size(); }
   // Null when there is none.
@@ -179,6 +187,10 @@ class MetadataImage {
   absl::Status Replace(const metadata::ReplaceVoter& command);
   absl::Status Create(const metadata::CreateTopic& command);
   absl::Status Delete(const TopicId& id);
+  absl::Status CheckNew(const std::vector<PartitionImage>& partitions) const;
+  absl::Status Change(const metadata::AlterTopic& command, Applied& applied);
+  absl::Status Change(const metadata::AddPartitions& command, Applied& applied);
+  void Change(const metadata::SetBrokerConfigs& command);
   // Says which topic it was.
   absl::StatusOr<TopicId> Change(const metadata::ChangeReplicas& command);
   absl::Status Change(const metadata::Command& command, Applied& applied);
@@ -193,6 +205,7 @@ class MetadataImage {
   GroupId next_group_{kMetadataGroup + 1};
   int64_t next_producer_id_ = 0;
   std::map<NodeId, std::shared_ptr<const BrokerImage>> brokers_;
+  std::map<NodeId, std::map<std::string, std::string>> broker_configs_;  // None of them is empty.
   PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_name_;
   PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_folded_name_;
   PersistentMap<TopicId, std::shared_ptr<const TopicImage>> topics_by_id_;

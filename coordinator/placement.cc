@@ -28,6 +28,16 @@ Placement::Placement(const MetadataImage& image, const std::set<NodeId>& live, R
 
 std::vector<std::vector<NodeId>> Placement::Place(int32_t partitions, int32_t replicas) {
   for (Candidate& candidate : brokers_) candidate.topic_leaders = candidate.topic_replicas = 0;
+  return PlaceInTopic(partitions, replicas);
+}
+
+std::vector<std::vector<NodeId>> Placement::PlaceMore(const TopicImage& topic, int32_t partitions,
+                                                      int32_t replicas) {
+  EnterTopic(topic);
+  return PlaceInTopic(partitions, replicas);
+}
+
+std::vector<std::vector<NodeId>> Placement::PlaceInTopic(int32_t partitions, int32_t replicas) {
   std::vector<std::vector<NodeId>> placed;
   placed.reserve(partitions);
   for (int32_t partition = 0; partition < partitions; ++partition) {

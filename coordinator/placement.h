@@ -27,6 +27,9 @@ class Placement {
   // Replicas of `partitions` new partitions, `replicas` each; 1 <= replicas <= broker_count().
   // Counts them, so that the next topic goes elsewhere.
   std::vector<std::vector<NodeId>> Place(int32_t partitions, int32_t replicas);
+  // The same for partitions that come to those which `topic` has: even over all of them.
+  std::vector<std::vector<NodeId>> PlaceMore(const TopicImage& topic, int32_t partitions,
+                                             int32_t replicas);
   // Counts partitions that somebody else has placed.
   void Count(const std::vector<std::vector<NodeId>>& partitions);
 
@@ -49,6 +52,7 @@ class Placement {
     int64_t topic_replicas = 0;
   };
 
+  std::vector<std::vector<NodeId>> PlaceInTopic(int32_t partitions, int32_t replicas);
   Candidate* Find(NodeId node);
   Candidate& Leader();
   Candidate& Follower(const std::vector<NodeId>& chosen, const std::vector<std::string>& racks);

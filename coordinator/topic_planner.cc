@@ -7,6 +7,7 @@
 #include "common/status.h"
 #include "coordinator/controller.h"
 #include "coordinator/metadata_codec.h"
+#include "coordinator/new_partitions.h"
 #include "coordinator/placement.h"
 #include "proto/metadata.pb.h"
 
@@ -37,7 +38,6 @@ class TopicPlanner {
   static absl::StatusOr<std::map<std::string, std::string>> Configs(const TopicSpec& spec);
   absl::StatusOr<Replicas> Assign(const TopicSpec& spec);
   absl::StatusOr<Replicas> CheckManual(const TopicSpec& spec) const;
-  absl::Status CheckManualReplicas(int32_t partition, const std::vector<NodeId>& replicas) const;
   absl::StatusOr<Replicas> Place(const TopicSpec& spec);
   absl::Status CheckLimits(int64_t partitions) const;
   absl::StatusOr<std::string> Command(const TopicImage& topic);
@@ -150,7 +150,7 @@ absl::StatusOr<Replicas> TopicPlanner::CheckManual(const TopicSpec& spec) const 
   RETURN_IF_ERROR(CheckLimits(static_cast<int64_t>(spec.assignments.size())));
   std::map<int32_t, std::vector<NodeId>> by_partition;
   for (const ManualAssignment& assignment : spec.assignments) {
-    RETURN_IF_ERROR(CheckManualReplicas(assignment.partition, assignment.replicas));
+    RETURN_IF_ERROR(CheckManualReplicas(*image_, live_, assignment.partition, assignment.replicas));
     if (!by_partition.emplace(assignment.partition, assignment.replicas).second) {
       return MakeError(Errc::kInvalidReplicaAssignment,
                        absl::StrCat("Found multiple manual partition assignments for partition ",
@@ -163,46 +163,12 @@ absl::StatusOr<Replicas> TopicPlanner::CheckManual(const TopicSpec& spec) const 
       return MakeError(Errc::kInvalidReplicaAssignment,
                        "partitions should be a consecutive 0-based integer sequence");
     }
-    if (!replicas.empty() && nodes.size() != replicas.front().size()) {
-      return MakeError(
-          Errc::kInvalidReplicaAssignment,
-          absl::StrCat("The manual partition assignment includes a partition with ", nodes.size(),
-                       " replica(s), but this is not consistent with previous partitions, which "
-                       "have ",
-                       replicas.front().size(), " replica(s)."));
+    if (!replicas.empty()) {
+      RETURN_IF_ERROR(CheckSameFactor(nodes.size(), replicas.front().size()));
     }
     replicas.push_back(std::move(nodes));
   }
   return replicas;
-}
-
-absl::Status TopicPlanner::CheckManualReplicas(int32_t partition,
-                                               const std::vector<NodeId>& replicas) const {
-  if (replicas.empty()) {
-    return MakeError(Errc::kInvalidReplicaAssignment,
-                     "The manual partition assignment includes an empty replica list.");
-  }
-  std::set<NodeId> seen;
-  for (NodeId node : replicas) {
-    if (image_->FindBroker(node) == nullptr) {
-      return MakeError(Errc::kInvalidReplicaAssignment,
-                       absl::StrCat("The manual partition assignment includes broker ",
-                                    node.value(), ", but no such broker is registered."));
-    }
-    if (!seen.insert(node).second) {
-      return MakeError(Errc::kInvalidReplicaAssignment,
-                       absl::StrCat("The manual partition assignment includes the broker ",
-                                    node.value(), " more than once."));
-    }
-  }
-  if (std::none_of(replicas.begin(), replicas.end(),
-                   [&](NodeId node) { return live_.contains(node); })) {
-    return MakeError(Errc::kInvalidReplicaAssignment,
-                     absl::StrCat("All brokers specified in the manual partition assignment for "
-                                  "partition ",
-                                  partition, " are fenced or in controlled shutdown."));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Replicas> TopicPlanner::Place(const TopicSpec& spec) {
@@ -245,19 +211,7 @@ absl::StatusOr<Replicas> TopicPlanner::Place(const TopicSpec& spec) {
 }
 
 absl::Status TopicPlanner::CheckLimits(int64_t partitions) const {
-  if (planned_partitions_ + partitions > defaults_.partitions_per_request_max) {
-    return MakeError(Errc::kInvalidPartitions,
-                     absl::StrCat("Excessively large number of partitions per request: the limit "
-                                  "is ",
-                                  defaults_.partitions_per_request_max));
-  }
-  const auto existing = static_cast<int64_t>(image_->partition_count());
-  if (existing + partitions > defaults_.partitions_per_cluster_max) {
-    return MakeError(Errc::kInvalidPartitions,
-                     absl::StrCat("The cluster has ", existing, " partitions and takes at most ",
-                                  defaults_.partitions_per_cluster_max));
-  }
-  return absl::OkStatus();
+  return CheckPartitionLimits(*image_, defaults_, planned_partitions_, partitions);
 }
 
 }  // namespace

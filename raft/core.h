@@ -79,6 +79,7 @@ class Core {
   // kNone also steps down.
   void SetStanding(Standing standing, MonoTime now);
   void SetStage(Stage stage, MonoTime now);
+  void SetUncleanElection(bool unclean) { options_.unclean_election = unclean; }
 
   // The log was replaced by what a leader's committed entries are (D15): `state` is what the disk
   // says now, with no configurations where they are still the founders. Only while NeedsInstall.

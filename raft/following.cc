@@ -158,6 +158,9 @@ void Core::Acknowledge(bool always) {
   if (Mutated(Mutation::kAckBeforeWritten) || (always && Mutated(Mutation::kEmptyAppendAcks))) {
     written = durable = verified_;
   }
+  // Where durable counts here, nothing keeps what is only written from being lost unnoticed: a
+  // leader whose stage is another, for the topic has just been altered, must not count it.
+  if (options_.stage == Stage::kDurable) written = durable;
   const bool stage_moved = options_.stage == Stage::kWritten && written > replied_written_;
   if (!always && !stage_moved && durable <= replied_durable_) return;
   replied_written_ = written;

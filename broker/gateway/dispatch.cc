@@ -27,14 +27,20 @@ constexpr ApiRow kRows[] = {
     {ApiKey::kDeleteRecords, HandleDeleteRecords},
     {ApiKey::kInitProducerId, HandleInitProducerId},
     {ApiKey::kOffsetForLeaderEpoch, HandleOffsetForLeaderEpoch},
+    {ApiKey::kDescribeConfigs, HandleDescribeConfigs},
+    {ApiKey::kAlterConfigs, HandleAlterConfigs},
     {ApiKey::kDescribeLogDirs, HandleDescribeLogDirs},
+    {ApiKey::kCreatePartitions, HandleCreatePartitions},
     {ApiKey::kDeleteGroups, HandleDeleteGroups},
     {ApiKey::kElectLeaders, HandleElectLeaders},
+    {ApiKey::kIncrementalAlterConfigs, HandleIncrementalAlterConfigs},
     {ApiKey::kAlterPartitionReassignments, HandleAlterPartitionReassignments},
     {ApiKey::kListPartitionReassignments, HandleListPartitionReassignments},
     {ApiKey::kOffsetDelete, HandleOffsetDelete},
     {ApiKey::kDescribeCluster, HandleDescribeCluster},
     {ApiKey::kUnregisterBroker, HandleUnregisterBroker},
+    {ApiKey::kListConfigResources, HandleListConfigResources},
+    {ApiKey::kDescribeTopicPartitions, HandleDescribeTopicPartitions},
 };
 
 }  // namespace

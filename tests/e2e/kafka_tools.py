@@ -10,6 +10,7 @@ POM = pathlib.Path(__file__).parent / "kafka_tools" / "pom.xml"
 FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"
 CLASSES = {
     "kafka-cluster unregister": "org.apache.kafka.tools.ClusterTool unregister",
+    "kafka-configs": "kafka.admin.ConfigCommand",
     "kafka-consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
     "kafka-delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
     "kafka-leader-election": "org.apache.kafka.tools.LeaderElectionCommand",

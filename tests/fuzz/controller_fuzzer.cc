@@ -97,6 +97,19 @@ struct Controller {
   void Handle(const MembersReachedRequest& request) {
     image = Apply(image, PlanMembersReached(*image, request.group, request.wish));
   }
+  void Handle(const AlterConfigsRequest& request) {
+    for (const ConfigChange& change : request.changes) {
+      const auto command = PlanConfigChange(*image, defaults, change);
+      if (command.ok() && !command->empty()) image = Apply(image, *command);
+    }
+  }
+  void Handle(const CreatePartitionsRequest& request) {
+    SeededRandom random(3);
+    for (const MorePartitionsSpec& spec : request.topics) {
+      const auto command = PlanMorePartitions(*image, LiveBrokers(), defaults, spec, random);
+      if (command.ok()) image = Apply(image, *command);
+    }
+  }
   void Handle(const AllocateProducerIdsRequest& request) {
     const auto command = PlanProducerIds(request.count);
     if (command.ok()) image = Apply(image, *command);

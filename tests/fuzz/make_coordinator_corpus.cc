@@ -123,7 +123,15 @@ void WriteController(const path& folder, const Cluster& cluster) {
       MoveReplicasRequest{.moves = {{.topic = "a", .replicas = {{NodeId(1), NodeId(3)}}},
                                     {.topic = "a", .partition = 1}}},
       MembersReachedRequest{.group = GroupId(1), .wish = LogIndex(6)},
-      UnregisterBrokerRequest{.node = NodeId(3)}};
+      UnregisterBrokerRequest{.node = NodeId(3)},
+      AlterConfigsRequest{
+          .changes = {{.topic = "a", .edits = {{"x", ConfigOp::kSet, "1"}, {"y"}}},
+                      {.broker = NodeId(1), .edits = {{"x", ConfigOp::kDelete, ""}}},
+                      {.replaces = true, .edits = {{"x", ConfigOp::kAppend, "1"}}}}},
+      CreatePartitionsRequest{
+          .topics = {{.topic = "a", .count = 5},
+                     {.topic = "a", .count = 3, .assignments = {{{NodeId(1)}}}}},
+          .validate_only = true}};
   const absl::Status taken = MakeError(Errc::kTopicExists, "taken");
   const CreatedTopic created{.name = "n",
                              .id = cluster.topic(),
@@ -137,6 +145,8 @@ void WriteController(const path& folder, const Cluster& cluster) {
       MoveReplicasReply{.index = LogIndex(10), .statuses = {taken, absl::OkStatus()}},
       MembersReachedReply{.index = LogIndex(11)},
       UnregisterBrokerReply{.index = LogIndex(12)},
+      AlterConfigsReply{.index = LogIndex(13), .statuses = {taken, absl::OkStatus()}},
+      CreatePartitionsReply{.index = LogIndex(14), .statuses = {taken}},
       MakeError(Errc::kNoController, "not here"),
       absl::UnknownError("of no kind")};
   int number = 0;

@@ -5,22 +5,28 @@
 
 namespace garam {
 
+void HandleAlterConfigs(RequestPtr request);
 void HandleAlterPartitionReassignments(RequestPtr request);
 void HandleApiVersions(RequestPtr request);
+void HandleCreatePartitions(RequestPtr request);
 void HandleCreateTopics(RequestPtr request);
 void HandleDeleteGroups(RequestPtr request);
 void HandleDeleteRecords(RequestPtr request);
 void HandleDeleteTopics(RequestPtr request);
 void HandleDescribeCluster(RequestPtr request);
+void HandleDescribeConfigs(RequestPtr request);
 void HandleDescribeGroups(RequestPtr request);
 void HandleDescribeLogDirs(RequestPtr request);
+void HandleDescribeTopicPartitions(RequestPtr request);
 void HandleElectLeaders(RequestPtr request);
 void HandleFetch(RequestPtr request);
 void HandleFindCoordinator(RequestPtr request);
 void HandleHeartbeat(RequestPtr request);
+void HandleIncrementalAlterConfigs(RequestPtr request);
 void HandleInitProducerId(RequestPtr request);
 void HandleJoinGroup(RequestPtr request);
 void HandleLeaveGroup(RequestPtr request);
+void HandleListConfigResources(RequestPtr request);
 void HandleListGroups(RequestPtr request);
 void HandleListOffsets(RequestPtr request);
 void HandleListPartitionReassignments(RequestPtr request);

@@ -374,6 +374,31 @@ bool TestCluster::Move(const std::string& topic, const std::vector<NodeId>& node
          RunUntil([&] { return LeaderOf(topic) != kNoNode; });
 }
 
+BrokerCore& TestCluster::AnyRunning() {
+  for (const auto& node : nodes_) {
+    if (node->core != nullptr) return *node->core;
+  }
+  return core(nodes_.front()->id);
+}
+
+absl::Status TestCluster::Alter(const ConfigChange& change) {
+  std::optional<absl::Status> result;
+  AnyRunning().AlterConfigs(
+      {change}, /*validate_only=*/false, clock_.Mono() + Millis(10000), 0,
+      [&result](const std::vector<absl::Status>& results) { result = results.front(); });
+  RunUntil([&] { return result.has_value(); });
+  return result.value_or(absl::UnknownError("no answer"));
+}
+
+absl::Status TestCluster::Enlarge(const MorePartitionsSpec& spec) {
+  std::optional<absl::Status> result;
+  AnyRunning().CreatePartitions(
+      {spec}, /*validate_only=*/false, clock_.Mono() + Millis(10000), 0,
+      [&result](const std::vector<absl::Status>& results) { result = results.front(); });
+  RunUntil([&] { return result.has_value(); });
+  return result.value_or(absl::UnknownError("no answer"));
+}
+
 absl::Status TestCluster::Unregister(NodeId asked, NodeId node) {
   std::optional<absl::Status> result;
   core(asked).UnregisterBroker(node, clock_.Mono() + Millis(10000), 0,

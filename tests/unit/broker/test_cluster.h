@@ -52,6 +52,10 @@ class TestCluster {
   // Asks for the partition to be on `nodes`, and steps until it is and somebody leads it.
   bool Move(const std::string& topic, const std::vector<NodeId>& nodes);
   std::vector<NodeId> ReplicasOf(const std::string& topic);
+  // Has the configs changed, or the topic given more partitions, and steps until that is answered.
+  // Asks the first node that runs.
+  absl::Status Alter(const ConfigChange& change);
+  absl::Status Enlarge(const MorePartitionsSpec& spec);
   // Has the broker unregistered, and steps until that is answered. Ask a node that runs.
   absl::Status Unregister(NodeId asked, NodeId node);
   // The members of group 0 as its leader has them, when they are committed and in no joint step;
@@ -81,6 +85,7 @@ class TestCluster {
   class Streams;
 
   Node& at(NodeId node);
+  BrokerCore& AnyRunning();
   static void LosePower(Node& node);
   // Runs `task` on the node as it lives now; drops it when the node is gone by then.
   void Send(NodeId to, Task task);

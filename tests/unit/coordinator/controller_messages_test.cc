@@ -49,6 +49,44 @@ TEST(ControllerMessagesTest, UnregisterBrokerArrivesAsItWasSent) {
   EXPECT_EQ(ThroughTheWire(UnregisterBrokerReply{.index = LogIndex(5)}).index, LogIndex(5));
 }
 
+TEST(ControllerMessagesTest, ChangesOfConfigsArriveAsTheyWereSent) {
+  const AlterConfigsRequest sent{.changes = {{.topic = "t",
+                                              .edits = {{"a", ConfigOp::kSet, "1"},
+                                                        {"b", ConfigOp::kDelete, ""},
+                                                        {"c", ConfigOp::kAppend, "x"},
+                                                        {"d", ConfigOp::kSubtract, "y"}}},
+                                             {.broker = NodeId(3), .replaces = true},
+                                             {.broker = kNoNode}},
+                                 .validate_only = true};
+  const AlterConfigsRequest received = ThroughTheWire(sent);
+  EXPECT_EQ(received.changes, sent.changes);
+  EXPECT_TRUE(received.validate_only);
+  const AlterConfigsReply reply{
+      .index = LogIndex(5), .statuses = {absl::OkStatus(), MakeError(Errc::kInvalidConfig, "n")}};
+  EXPECT_EQ(ThroughTheWire(reply).statuses, reply.statuses);
+  EXPECT_EQ(ThroughTheWire(reply).index, LogIndex(5));
+}
+
+TEST(ControllerMessagesTest, AnUnknownKindOfChangeIsRefused) {
+  controller::Request request;
+  request.set_format(1);
+  request.mutable_alter_configs()->add_changes()->add_edits()->set_op(4);
+  EXPECT_THAT(DecodeControllerRequest(request.SerializeAsString()).status(),
+              HasErrc(Errc::kInvalidRequest));
+}
+
+TEST(ControllerMessagesTest, CreatePartitionsArrivesAsItWasSent) {
+  const CreatePartitionsRequest sent{
+      .topics = {{.topic = "a", .count = 5},
+                 {.topic = "b", .count = 2, .assignments = {{{NodeId(1), NodeId(2)}, {}}}},
+                 {.topic = "c", .count = 2, .assignments = {std::vector<std::vector<NodeId>>()}}}};
+  EXPECT_EQ(ThroughTheWire(sent).topics, sent.topics);
+  EXPECT_FALSE(ThroughTheWire(sent).validate_only);
+  const CreatePartitionsReply reply{.index = LogIndex(5),
+                                    .statuses = {MakeError(Errc::kInvalidPartitions, "n")}};
+  EXPECT_EQ(ThroughTheWire(reply).statuses, reply.statuses);
+}
+
 TEST(ControllerMessagesTest, EachTopicHasItsOwnResult) {
   SeededRandom random(1);
   const CreatedTopic created{.name = "a",

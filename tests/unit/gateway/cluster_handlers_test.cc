@@ -63,13 +63,15 @@ TEST_F(ClusterHandlersTest, ShowsWhatIsHandledAndNothingElse) {
     for (const auto& api : response.api_keys)
       shown.push_back({api.api_key, api.min_version, api.max_version});
     using Row = std::array<int, 3>;
-    EXPECT_THAT(shown, ElementsAre(Row{0, 0, 13}, Row{1, 4, 18}, Row{2, 1, 11}, Row{3, 0, 13},
-                                   Row{8, 2, 10}, Row{9, 1, 10}, Row{10, 0, 6}, Row{11, 0, 9},
-                                   Row{12, 0, 4}, Row{13, 0, 5}, Row{14, 0, 5}, Row{15, 0, 6},
-                                   Row{16, 0, 5}, Row{18, 0, 4}, Row{19, 2, 7}, Row{20, 1, 6},
-                                   Row{21, 0, 2}, Row{22, 0, 5}, Row{23, 2, 4}, Row{35, 1, 5},
-                                   Row{42, 0, 2}, Row{43, 0, 2}, Row{45, 0, 1}, Row{46, 0, 0},
-                                   Row{47, 0, 0}, Row{60, 0, 2}, Row{64, 0, 0}));
+    EXPECT_THAT(
+        shown,
+        ElementsAre(Row{0, 0, 13}, Row{1, 4, 18}, Row{2, 1, 11}, Row{3, 0, 13}, Row{8, 2, 10},
+                    Row{9, 1, 10}, Row{10, 0, 6}, Row{11, 0, 9}, Row{12, 0, 4}, Row{13, 0, 5},
+                    Row{14, 0, 5}, Row{15, 0, 6}, Row{16, 0, 5}, Row{18, 0, 4}, Row{19, 2, 7},
+                    Row{20, 1, 6}, Row{21, 0, 2}, Row{22, 0, 5}, Row{23, 2, 4}, Row{32, 1, 4},
+                    Row{33, 0, 2}, Row{35, 1, 5}, Row{37, 0, 3}, Row{42, 0, 2}, Row{43, 0, 2},
+                    Row{44, 0, 1}, Row{45, 0, 1}, Row{46, 0, 0}, Row{47, 0, 0}, Row{60, 0, 2},
+                    Row{64, 0, 0}, Row{74, 0, 1}, Row{75, 0, 0}));
   }
 }
 
@@ -77,7 +79,7 @@ TEST_F(ClusterHandlersTest, AnswersAnUnknownApiVersionsInTheOldestForm) {
   SendBytes(std::string("\0\x12\0\x63\0\0\0\x4d\0\0\0rubbish", 18));
   const auto response = Answer<kafka::ApiVersionsResponse>(0);
   EXPECT_EQ(response.error_code, ErrorCode::kUnsupportedVersion);
-  EXPECT_THAT(response.api_keys, SizeIs(27));
+  EXPECT_THAT(response.api_keys, SizeIs(33));
 }
 
 TEST_F(ClusterHandlersTest, ChecksTheNameOfTheClientSoftware) {

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "broker/broker.h"
-#include "coordinator/groups/group_coordinator.h"
 #include "common/record_batch.h"
 #include "common/status.h"
+#include "coordinator/groups/group_coordinator.h"
 
 namespace garam {
 
@@ -274,8 +274,20 @@ class FakeBroker final : public Broker {
     std::move(done)(std::vector<absl::Status>(moves.size(), move_error));
   }
 
-  void NewProducerId(size_t,
-                     absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
+  void CreatePartitions(std::vector<MorePartitionsSpec> topics, bool validate_only, MonoTime,
+                        size_t, StatusesDone done) override {
+    only_validated = validate_only;
+    enlarged.insert(enlarged.end(), topics.begin(), topics.end());
+    std::move(done)(std::vector<absl::Status>(topics.size(), change_error));
+  }
+  void AlterConfigs(std::vector<ConfigChange> changes, bool validate_only, MonoTime, size_t,
+                    StatusesDone done) override {
+    only_validated = validate_only;
+    altered.insert(altered.end(), changes.begin(), changes.end());
+    std::move(done)(std::vector<absl::Status>(changes.size(), change_error));
+  }
+
+  void NewProducerId(size_t, absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
     std::move(done)(new_producer_id);
   }
   void UnregisterBroker(NodeId node, MonoTime, size_t,
@@ -308,6 +320,10 @@ class FakeBroker final : public Broker {
   absl::Status unregister_error;
   std::vector<NodeId> unregistered;
   std::vector<MoveSpec> moved;
+  absl::Status change_error;
+  bool only_validated = false;
+  std::vector<MorePartitionsSpec> enlarged;
+  std::vector<ConfigChange> altered;
   std::vector<TopicSpec> created;
   std::vector<TopicId> deleted;
 

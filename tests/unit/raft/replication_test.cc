@@ -89,6 +89,27 @@ TEST_F(ReplicationTest, WhereDurableCountsAWrittenEntryIsNotAcknowledged) {
   EXPECT_THAT(Sent<AppendReply>(kB, kA), SizeIs(1));
 }
 
+// The leader may have been told already that written counts; nothing on B's disk says that it may
+// lose what it acknowledges.
+TEST_F(ReplicationTest, WhereDurableCountsALeaderOfAnotherStageHearsOfNothingElse) {
+  MakeLed();
+  core(kA).SetStage(Stage::kWritten, now());
+  cluster().HoldDisk(kB, true);
+  cluster().Isolate(kC);
+  ASSERT_TRUE(cluster().Propose(kA, "x").ok());
+  cluster().Run();
+  cluster().FinishWritten(kB);
+  cluster().ClearSent();
+  cluster().Step(kB, kA, Append{Term(1), 1, LogIndex(2), Term(1), LogIndex(1), {}});
+  cluster().Run();
+  ASSERT_THAT(Sent<AppendReply>(kB, kA), SizeIs(1));
+  EXPECT_EQ(Sent<AppendReply>(kB, kA)[0].written, LogIndex(1));
+  EXPECT_EQ(core(kA).commit_index(), LogIndex(1));
+  cluster().FinishDurable(kB);
+  cluster().Run();
+  EXPECT_EQ(core(kA).commit_index(), LogIndex(2));
+}
+
 TEST_F(ReplicationTest, TheStageThatCountsCanChangeWhileRunning) {
   MakeLed();
   for (NodeId node : cluster().ids()) cluster().HoldDisk(node, true);

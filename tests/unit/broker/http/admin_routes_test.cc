@@ -50,6 +50,13 @@ class FakeBroker final : public Broker {
     moved_.insert(moved_.end(), moves.begin(), moves.end());
     std::move(done)(std::vector<absl::Status>(moves.size()));
   }
+  void CreatePartitions(std::vector<MorePartitionsSpec>, bool, MonoTime, size_t,
+                        StatusesDone done) override {
+    std::move(done)({});
+  }
+  void AlterConfigs(std::vector<ConfigChange>, bool, MonoTime, size_t, StatusesDone done) override {
+    std::move(done)({});
+  }
   void NewProducerId(size_t, absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
     std::move(done)(0);
   }
