@@ -75,6 +75,7 @@ void DataPartition::Stop(const absl::Status& reason, Task closed) {
   if (groups_ != nullptr) groups_->Stop();
   waiters_.FailEverything(reason);
   FailOffered(reason);
+  FailRefused(reason);
   WakeWatchers(0);
   tail_.Clear();
   if (!was_open) {
@@ -162,13 +163,36 @@ bool DataPartition::Propose(Offered& offered) {
   if (!producers_.ready()) return false;
   const absl::StatusOr<std::optional<ProducerState::Original>> known = producers_.Check(batch);
   if (!known.ok()) {
-    std::move(offered.done)(known.status());
+    RefuseOnceSure(offered, known.status());
   } else if (known->has_value()) {
     AnswerDuplicate(offered, **known);
   } else {
     return ProposeNew(offered);
   }
   return true;
+}
+
+// A leader of the past lacks what the next one has taken from the producer, which would give up
+// what is right: it is told only what a quorum confirms.
+void DataPartition::RefuseOnceSure(Offered& offered, absl::Status reason) {
+  if (ErrcOf(reason) != Errc::kOutOfOrderSequence) return std::move(offered.done)(reason);
+  const absl::StatusOr<uint64_t> round = replica_.AskStillLeader();
+  if (!round.ok()) return std::move(offered.done)(NotLeader());
+  refused_.push_back({*round, std::move(reason), std::move(offered.done)});
+}
+
+void DataPartition::OnStillLeader(uint64_t round) {
+  std::vector<Refused> sure;
+  std::erase_if(refused_, [&](Refused& refused) {
+    if (refused.round > round) return false;
+    sure.push_back(std::move(refused));
+    return true;
+  });
+  for (Refused& refused : sure) std::move(refused.done)(refused.reason);
+}
+
+void DataPartition::FailRefused(const absl::Status& reason) {
+  for (Refused& refused : std::exchange(refused_, {})) std::move(refused.done)(reason);
 }
 
 // It is as safe as its original.
@@ -316,6 +340,7 @@ void DataPartition::EndLeadership() {
   confirmed_ = false;
   waiters_.FailEverything(NotLeader());
   FailOffered(NotLeader());
+  FailRefused(NotLeader());
   shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
   tail_.Clear();
   producers_.OnLeadershipEnd();
@@ -423,6 +448,7 @@ void DataPartition::Reconfigure() {
 
 void DataPartition::OnStorageFailed(const absl::Status& reason) {
   FailOffered(MakeError(Errc::kStorage, std::string(reason.message())));
+  FailRefused(MakeError(Errc::kStorage, std::string(reason.message())));
   waiters_.FailEverything(MakeError(Errc::kStorage, std::string(reason.message())));
   WakeWatchers(0);
   LeaderState failed;

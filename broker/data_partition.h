@@ -123,6 +123,7 @@ class DataPartition final : public Partition,
   void OnReplaceable() override;
   void OnNode(NodeId node, bool reachable) override;
   void OnInstalled() override;
+  void OnStillLeader(uint64_t round) override;
 
   // D15; see Replica::GiveCopy.
   void GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done);
@@ -145,6 +146,8 @@ class DataPartition final : public Partition,
 
   bool Propose(Offered& offered);
   bool ProposeNew(Offered& offered);
+  void RefuseOnceSure(Offered& offered, absl::Status reason);
+  void FailRefused(const absl::Status& reason);
   void AnswerDuplicate(Offered& offered, const ProducerState::Original& original);
   void ExpireProducers(LogIndex before);
   void ProposeOffered();
@@ -186,6 +189,13 @@ class DataPartition final : public Partition,
   PartitionTail tail_;
   ProduceWaiters waiters_;
   std::deque<Offered> offered_;  // In the order of Produce.
+  // Batches that are out of order, if this replica leads: by the round that says so.
+  struct Refused {
+    uint64_t round;
+    absl::Status reason;
+    ProduceDone done;
+  };
+  std::vector<Refused> refused_;
   TimerId deadline_timer_ = kNoTimer;
   MonoTime deadline_armed_for_;
 

@@ -318,10 +318,9 @@ void MetadataGroup::Handle(std::string request,
   // be the word of one that has been replaced.
   uint64_t round = 0;
   if (replica_.core().last_index() == before) {
-    absl::StatusOr<uint64_t> asked = replica_.core().AskStillLeader(shard_.now());
+    absl::StatusOr<uint64_t> asked = replica_.AskStillLeader();
     if (!asked.ok()) return std::move(done)(EncodeControllerReply(MovedAway()));
     round = *asked;
-    replica_.MarkDirty();
   }
   waiters_.push_back(
       {replica_.core().last_index(), round, EncodeControllerReply(reply), std::move(done)});

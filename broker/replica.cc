@@ -59,6 +59,12 @@ absl::StatusOr<LogIndex> Replica::Propose(Term term, std::vector<LogEntry> entri
   return index;
 }
 
+absl::StatusOr<uint64_t> Replica::AskStillLeader() {
+  absl::StatusOr<uint64_t> round = core_->AskStillLeader(shard_.now());
+  if (round.ok()) MarkDirty();
+  return round;
+}
+
 void Replica::HandOver(NodeId target) {
   if (closed_ || core_->transferring()) return;
   if (core_->Transfer(target, shard_.now()).ok()) MarkDirty();

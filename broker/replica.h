@@ -95,6 +95,8 @@ class Replica final : public storage::LogObserver {
   // Appends as leader of `term`; what was proposed is persisted and sent at the end of the turn.
   // Returns the index of the first entry. kNotLeader, kThrottled, kStorage.
   absl::StatusOr<LogIndex> Propose(Term term, std::vector<LogEntry> entries);
+  // Asks the group whether this replica still leads; OnStillLeader says when it did. kNotLeader.
+  absl::StatusOr<uint64_t> AskStillLeader();
   // Hands the leadership to `target`, kNoNode: to the best one, when it is here to be given.
   void HandOver(NodeId target);
 
