@@ -208,7 +208,6 @@ void ProducerKeeper::OnAppended(const std::vector<LogEntry>& entries) {
 }
 
 void ProducerKeeper::OnTruncated(LogIndex from) {
-  if (Mutated(Mutation::kProducersNotTakenBack)) return;
   if (snapshot_ && snapshot_->through >= from) snapshot_.reset();
   if (!state_.TruncateTo(from)) return Restart();
   if (!ready_) next_ = std::min(next_, from);

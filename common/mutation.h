@@ -46,7 +46,6 @@ enum class Mutation : uint8_t {
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
   kReadUncommitted,        // Fetches see what is not committed.
   kProducersForgotten,     // A start does not learn from the log what producers have sent.
-  kProducersNotTakenBack,  // What a truncated batch said of its producer stays.
   kCount,
 };
 

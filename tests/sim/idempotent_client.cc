@@ -40,10 +40,13 @@ void IdempotentClient::SendOne(const Unacked& batch) {
   builder.producer_id = options_.producer_id;
   builder.producer_epoch = 0;
   builder.base_sequence = batch.sequence;
-  options_.send(builder.Build(), [this, batch](const Answer& answer) { Take(batch, answer); });
+  // All before it are acknowledged: whoever leads now must take it.
+  const bool next = batch.sequence == unacked_.front().sequence;
+  options_.send(builder.Build(),
+                [this, batch, next](const Answer& answer) { Take(batch, next, answer); });
 }
 
-void IdempotentClient::Take(const Unacked& batch, const Answer& answer) {
+void IdempotentClient::Take(const Unacked& batch, bool next, const Answer& answer) {
   const auto waiting = std::find_if(unacked_.begin(), unacked_.end(), [&](const Unacked& other) {
     return other.sequence == batch.sequence;
   });
@@ -54,8 +57,7 @@ void IdempotentClient::Take(const Unacked& batch, const Answer& answer) {
     return;
   }
   const bool refused = ErrcOf(answer.result.status()) == Errc::kOutOfOrderSequence;
-  if (refused && waiting == unacked_.begin() && answer.by_leader &&
-      !oracle_.may_lose(answer.group)) {
+  if (refused && next && !oracle_.may_lose(answer.group)) {
     world_.Fail(absl::StrCat("group ", answer.group.value(), ": sequence ", batch.sequence,
                              " is the next one, and is refused"));
   }

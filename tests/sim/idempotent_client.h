@@ -19,7 +19,6 @@ class IdempotentClient {
  public:
   struct Answer {
     GroupId group;
-    bool by_leader = false;  // Of the one and only leader, as far as anybody can tell.
     absl::StatusOr<ProduceResult> result;
   };
   using Done = std::function<void(const Answer& answer)>;
@@ -51,7 +50,7 @@ class IdempotentClient {
 
   void KeepSending();
   void SendOne(const Unacked& batch);
-  void Take(const Unacked& batch, const Answer& answer);
+  void Take(const Unacked& batch, bool next, const Answer& answer);
 
   World& world_;
   Oracle& oracle_;

@@ -63,7 +63,6 @@ const std::vector<Row>& Rows() {
       {Mutation::kMinIsrIgnored, "min.insync ignored"},
       {Mutation::kReadUncommitted, "reads uncommitted"},
       {Mutation::kProducersForgotten, "producers forgotten", 1000, "retries"},
-      {Mutation::kProducersNotTakenBack, "producers not taken back", 4000, "retries"},
   };
   return rows;
 }

@@ -59,9 +59,8 @@ void Workload::AddIdempotentClient(const Target& target) {
         [this, target, batch, done](SimNode& at, const std::shared_ptr<Partition>& partition) {
           partition->Produce(
               Bytes::Copy(batch.view()), Acks::kAll, at.clock().Mono() + kProduceTimeout,
-              [this, target, partition, done](absl::StatusOr<ProduceResult> result) {
-                const bool by_leader = LeaderOf(target) == partition;
-                IdempotentClient::Answer answer{partition->group(), by_leader, std::move(result)};
+              [this, partition, done](absl::StatusOr<ProduceResult> result) {
+                IdempotentClient::Answer answer{partition->group(), std::move(result)};
                 world_.After(Micros(10), [answer = std::move(answer), done] { done(answer); });
               });
         });
