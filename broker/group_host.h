@@ -62,8 +62,8 @@ class GroupHost {
   bool stepping_ = false;  // In the call that reads.
   bool failed_ = false;    // The last read had nothing to give.
   TimerId retry_timer_ = kNoTimer;
-  Offset applied_;         // Everything below it.
-  Term leading_in_;        // The leadership that the coordinator was told of; 0: none.
+  Offset applied_;   // Everything below it.
+  Term leading_in_;  // The leadership that the coordinator was told of; 0: none.
   std::multimap<Offset, GroupCoordinator::StatusDone> waiting_;  // For what is below to be applied.
   TimerId timer_ = kNoTimer;
   MonoTime timer_for_;

@@ -46,7 +46,10 @@ class GroupHandlersTest : public HandlerFixture {
   GroupCoordinator::Env Env() {
     GroupLimits limits;
     limits.initial_rebalance_delay = Duration(0);
-    return {limits, random_, [this] { return Moment{clock_.Mono(), clock_.WallMs()}; },
+    return {limits, random_,
+            [this] {
+              return Moment{clock_.Mono(), clock_.WallMs()};
+            },
             [this](std::vector<GroupRecord> records, GroupCoordinator::StatusDone done) {
               away_.Post([this, records = std::move(records), done = std::move(done)]() mutable {
                 for (const GroupRecord& record : records) {
@@ -176,16 +179,14 @@ TEST_F(GroupHandlersTest, AMemberJoinsSyncsBeatsAndLeavesInEveryVersion) {
 
 TEST_F(GroupHandlersTest, AnotherBrokersGroupsAreRefused) {
   groups_.Resign();
-  EXPECT_EQ(Ask<kafka::JoinGroupResponse>(JoinMessage(), 3).error_code,
-            ErrorCode::kNotCoordinator);
+  EXPECT_EQ(Ask<kafka::JoinGroupResponse>(JoinMessage(), 3).error_code, ErrorCode::kNotCoordinator);
   kafka::SyncGroupRequest sync;
   sync.group_id = "g";
   EXPECT_EQ(Ask<kafka::SyncGroupResponse>(sync, 3).error_code, ErrorCode::kNotCoordinator);
   EXPECT_EQ(Commit(CommitMessage(1), 7), ErrorCode::kNotCoordinator);
   EXPECT_THAT(Ask<kafka::ListGroupsResponse>(kafka::ListGroupsRequest(), 4).groups, SizeIs(0));
   broker_.partitions.clear();
-  EXPECT_EQ(Ask<kafka::JoinGroupResponse>(JoinMessage(), 3).error_code,
-            ErrorCode::kNotCoordinator);
+  EXPECT_EQ(Ask<kafka::JoinGroupResponse>(JoinMessage(), 3).error_code, ErrorCode::kNotCoordinator);
 }
 
 TEST_F(GroupHandlersTest, CommitsAndFetchesInEveryVersion) {
