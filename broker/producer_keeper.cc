@@ -46,6 +46,9 @@ std::string ProducerKeeper::RowKey(GroupId group) {
 void ProducerKeeper::Start() { Restart(); }
 
 void ProducerKeeper::Close(Task closed) {
+  // So that the next start reads nothing.
+  const LogIndex last = replica_.core().last_index();
+  if (ready_ && bytes_ > 0 && last == replica_.core().commit_index()) Save(MakeSnapshot(last));
   closing_ = true;
   ready_ = false;
   ++restarts_;
@@ -165,17 +168,21 @@ void ProducerKeeper::Apply(const LogEntry& entry) {
   if (bytes_ >= kSnapshotEveryBytes || rolls_ >= kSnapshotEveryRolls) TakeSnapshot(entry.index);
 }
 
+ProducerKeeper::Snapshot ProducerKeeper::MakeSnapshot(LogIndex through) const {
+  Snapshot made{through, std::string(kRowHeaderBytes, kRowFormat)};
+  StoreBigEndian<int32_t>(made.row.data() + 1, replica_.core().terms().TermAt(through).value());
+  made.row += state_.EncodeSnapshot(through);
+  return made;
+}
+
 // A larger state is stored less often.
 void ProducerKeeper::TakeSnapshot(LogIndex through) {
   if (snapshot_) return;
-  Snapshot taken{through, std::string(kRowHeaderBytes, kRowFormat)};
-  const std::string state = state_.EncodeSnapshot(through);
-  if (bytes_ < kSnapshotSizes * state.size()) return;
+  Snapshot made = MakeSnapshot(through);
+  if (bytes_ < kSnapshotSizes * made.row.size()) return;
   bytes_ = 0;
   rolls_ = 0;
-  StoreBigEndian<int32_t>(taken.row.data() + 1, replica_.core().terms().TermAt(through).value());
-  taken.row += state;
-  snapshot_ = std::move(taken);
+  snapshot_ = std::move(made);
 }
 
 void ProducerKeeper::Save(Snapshot snapshot) {

@@ -79,6 +79,7 @@ class ProducerKeeper {
   void OnReplayed(uint64_t restart, absl::StatusOr<std::vector<LogEntry>> entries);
   void ReplayLater();
   void Apply(const LogEntry& entry);
+  Snapshot MakeSnapshot(LogIndex through) const;
   void TakeSnapshot(LogIndex through);
   void Save(Snapshot snapshot);
   void MaybeExpire(LogIndex commit);
