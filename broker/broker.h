@@ -21,13 +21,18 @@
 #include "common/executor.h"
 #include "common/ids.h"
 #include "common/uuid.h"
+#include "coordinator/client_quotas.h"
 #include "coordinator/config_change.h"
 #include "coordinator/controller.h"
+#include "coordinator/features.h"
 #include "coordinator/metadata_image.h"
 #include "coordinator/new_partitions.h"
+#include "coordinator/quorum_watch.h"
 #include "coordinator/reassignment.h"
 
 namespace garam {
+
+class QuotaManager;
 
 struct PartitionState {
   NodeId leader = kNoNode;  // kNoNode: nobody leads, or its leader is not alive.
@@ -89,6 +94,15 @@ class Broker {
   // Running partitions follow without a restart.
   virtual void AlterConfigs(std::vector<ConfigChange> changes, bool validate_only,
                             MonoTime deadline, size_t shard, StatusesDone done) = 0;
+  virtual void AlterClientQuotas(std::vector<QuotaChange> changes, bool validate_only,
+                                 MonoTime deadline, size_t shard, StatusesDone done) = 0;
+  // All of them, or none.
+  virtual void UpdateFeatures(std::vector<FeatureUpdate> updates, bool validate_only,
+                              MonoTime deadline, size_t shard,
+                              absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+  // Group 0 and its members, as the controller sees them now.
+  virtual void DescribeQuorum(MonoTime deadline, size_t shard,
+                              absl::AnyInvocable<void(absl::StatusOr<QuorumState>) &&> done) = 0;
   // Where replicas are to be; done once the controller has taken it, which is before they are.
   virtual void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                             StatusesDone done) = 0;
@@ -97,6 +111,9 @@ class Broker {
                              absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) = 0;
   virtual void UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
                                 absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+
+  // What clients may do, and did. Any thread.
+  virtual QuotaManager& quotas() = 0;
 };
 
 }  // namespace garam

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -15,6 +16,8 @@
 namespace garam {
 namespace {
 
+// A rate above this is none.
+constexpr double kCleanerRateMax = 1e15;
 constexpr char kPlaintext[] = "PLAINTEXT";
 constexpr int64_t kMemoryBudgetMax = int64_t{1} << 30;
 constexpr int64_t kMemoryBudgetMin = int64_t{64} << 20;
@@ -44,6 +47,7 @@ class Loader {
   absl::Status LoadHttp();
   absl::Status LoadTopics();
   absl::Status LoadGroups();
+  absl::Status LoadConsumerGroups();
   absl::Status LoadTimings();
   void LoadRequests();
   void LoadMachine();
@@ -262,6 +266,7 @@ absl::Status Loader::LoadTopics() {
   config_.leader_settle = MillisOf("garam.leader.settle.ms");
   config_.voter_dead_max = MillisOf("garam.voter.dead.max.ms");
   config_.replica_lag_time_max = MillisOf("replica.lag.time.max.ms");
+  config_.retention_check_every = MillisOf("log.retention.check.interval.ms");
   config_.producer_expiration = MillisOf("producer.id.expiration.ms");
   config_.copy_bytes_per_second = *settings_.Int("garam.copy.bytes.per.second");
   config_.metadata_segment_bytes = *settings_.Int("garam.metadata.segment.bytes");
@@ -297,18 +302,54 @@ absl::Status Loader::LoadGroups() {
   if (const auto factor = settings_.Int("offsets.topic.replication.factor"); factor.has_value()) {
     groups.replication_factor = static_cast<int32_t>(*factor);
   }
-  if (groups.limits.session_timeout_min <= groups.limits.session_timeout_max) {
-    return absl::OkStatus();
+  if (groups.limits.session_timeout_min > groups.limits.session_timeout_max) {
+    return settings_.Error("group.min.session.timeout.ms",
+                           "must not be above group.max.session.timeout.ms");
   }
-  return settings_.Error("group.min.session.timeout.ms",
-                         "must not be above group.max.session.timeout.ms");
+  return LoadConsumerGroups();
+}
+
+absl::Status Loader::LoadConsumerGroups() {
+  ConsumerGroupLimits& limits = config_.groups.limits.consumers;
+  for (const auto& [what, place] :
+       {std::pair("assignment.interval.ms", &limits.assignment_interval),
+        std::pair("heartbeat.interval.ms", &limits.heartbeat_interval),
+        std::pair("session.timeout.ms", &limits.session_timeout)}) {
+    const std::string key = absl::StrCat("group.consumer.", what);
+    const std::string least = absl::StrCat("group.consumer.min.", what);
+    const std::string most = absl::StrCat("group.consumer.max.", what);
+    *place = MillisOf(key.c_str());
+    if (*place < MillisOf(least.c_str()) || *place > MillisOf(most.c_str())) {
+      return settings_.Error(key, absl::StrCat("must be between ", least, " and ", most));
+    }
+  }
+  if (limits.heartbeat_interval >= limits.session_timeout) {
+    return settings_.Error("group.consumer.heartbeat.interval.ms",
+                           "must be below group.consumer.session.timeout.ms");
+  }
+  limits.group_size_max = static_cast<size_t>(*settings_.Int("group.consumer.max.size"));
+  const std::string policy =
+      absl::AsciiStrToLower(settings_.Text("group.consumer.migration.policy"));
+  limits.upgrades = policy == "upgrade" || policy == "bidirectional";
+  limits.downgrades = policy == "downgrade" || policy == "bidirectional";
+  if (!limits.upgrades && !limits.downgrades && policy != "disabled") {
+    return settings_.Error("group.consumer.migration.policy",
+                           "must be disabled, upgrade, downgrade or bidirectional");
+  }
+  limits.assignors = settings_.List("group.consumer.assignors");
+  if (!limits.assignors.empty()) return absl::OkStatus();
+  return settings_.Error("group.consumer.assignors", "must name at least one assignor");
 }
 
 absl::Status Loader::LoadCoarse(const char* topic_key, const char* exact, const char* coarse,
                                 int64_t unit_ms) {
   const std::optional<int64_t> value = settings_.Int(coarse);
   if (!value.has_value()) return absl::OkStatus();
-  if (*value < -1 || *value == 0) return settings_.Error(coarse, "must be above 0, or -1");
+  // Time without an end is -1; no time at all makes sense for a jitter only.
+  const bool jitter = std::string_view(topic_key) == "segment.jitter.ms";
+  if (*value < -1 || (*value == 0 && !jitter)) {
+    return settings_.Error(coarse, "must be above 0, or -1");
+  }
   if (settings_.Find(exact) != nullptr) return absl::OkStatus();
   // Minutes, asked first, win over hours.
   config_.topic_defaults.emplace(topic_key, absl::StrCat(*value < 0 ? -1 : *value * unit_ms));
@@ -317,6 +358,13 @@ absl::Status Loader::LoadCoarse(const char* topic_key, const char* exact, const 
 
 absl::Status Loader::LoadTimings() {
   config_.scrub_bytes_per_second = *settings_.Int("garam.scrub.mb.per.second") << 20;
+  CleanerSettings& cleaner = config_.cleaner;
+  cleaner.enable = settings_.Bool("log.cleaner.enable");
+  cleaner.threads = static_cast<size_t>(*settings_.Int("log.cleaner.threads"));
+  cleaner.dedupe_bytes = *settings_.Int("log.cleaner.dedupe.buffer.size");
+  cleaner.backoff = MillisOf("log.cleaner.backoff.ms");
+  const double rate = ConfigDouble(settings_.Text("log.cleaner.io.max.bytes.per.second"));
+  if (rate < kCleanerRateMax) cleaner.bytes_per_second = static_cast<int64_t>(rate);
   config_.heartbeat = MillisOf("garam.heartbeat.ms");
   config_.suspect = MillisOf("garam.suspect.ms");
   config_.election = MillisOf("garam.election.ms");
@@ -337,6 +385,8 @@ void Loader::LoadRequests() {
   config_.fetch_session_slots = small("max.incremental.fetch.session.cache.slots");
   config_.request_partitions_max = small("max.request.partition.size.limit");
   config_.connections_max_idle = MillisOf("connections.max.idle.ms");
+  config_.quota_samples = static_cast<int32_t>(*settings_.Int("quota.window.num"));
+  config_.quota_sample = std::chrono::seconds(*settings_.Int("quota.window.size.seconds"));
   if (config_.connections_max_idle < Duration::zero()) config_.connections_max_idle = kForever;
   config_.max_connections = small("max.connections");
   config_.max_connections_per_ip = small("max.connections.per.ip");

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "broker/cleaner_settings.h"
 #include "broker/group_settings.h"
 #include "common/clock.h"
 #include "common/ids.h"
@@ -74,6 +75,7 @@ struct BrokerConfig {
   Duration voter_dead_max = Millis(300'000);  // Then another broker votes in group 0.
   Duration leader_settle = Millis(5000);      // In sync for so long before it leads again.
   Duration replica_lag_time_max = Millis(30000);
+  Duration retention_check_every = Millis(300'000);
   Duration producer_expiration = std::chrono::hours(24);  // producer.id.expiration.ms
   int64_t copy_bytes_per_second = 100'000'000;  // Of segments, from others (D15), a shard. 0: any.
   int64_t metadata_segment_bytes = 4 << 20;     // Group 0's log is kept as a snapshot beyond these.
@@ -92,6 +94,10 @@ struct BrokerConfig {
   std::optional<int64_t> queued_max_request_bytes{};  // Unset: a share of the memory budget.
   int64_t memory_budget_bytes = 0;
 
+  // Client quotas are rates over so many samples.
+  int32_t quota_samples = 11;
+  Duration quota_sample = std::chrono::seconds(1);
+
   // Timings between brokers (D17).
   Duration heartbeat = Millis(100);
   Duration suspect = Millis(400);
@@ -102,6 +108,7 @@ struct BrokerConfig {
   Duration shutdown_max = Millis(10000);
 
   int64_t scrub_bytes_per_second = 4 << 20;  // 0: never.
+  CleanerSettings cleaner;
 
   size_t shards = 1;
   LogLevel log_level = LogLevel::kInfo;

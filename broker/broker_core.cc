@@ -9,6 +9,7 @@
 #include "broker/metadata_snapshot.h"
 #include "common/logging.h"
 #include "common/status.h"
+#include "storage/file_reaper.h"
 #include "storage/hard_state_store.h"
 #include "storage/log_identity.h"
 
@@ -42,7 +43,8 @@ BrokerCore::BrokerCore(BrokerConfig config, Env env)
       balancer_({.settle = config_.leader_settle}),
       producer_ids_([this](uint32_t count, ProducerIds::Done done) {
         FetchProducerIds(count, std::move(done));
-      }) {
+      }),
+      quotas_({config_.quota_samples, config_.quota_sample}) {
   const StoredIdentity& stored = env_.folder.identity();
   if (stored.proposal) cluster_id_ = stored.proposal->cluster_id;
   nodes_ = std::make_unique<NodeManager>(NodeOptions());
@@ -114,6 +116,7 @@ PartitionSet::Options BrokerCore::SetOptions() {
           config_.producer_expiration,
           [this](const MetadataImage& image) { return TopicDefaultsOf(image, config_); },
           config_.groups,
+          [this] { return image(); },
           [this](const LeaderState& state) { Announce(state); },
           [this](GroupId group) { leaders_.Forget(group); },
           [this] {
@@ -131,6 +134,22 @@ Scrubber::Options BrokerCore::ScrubberOptions() {
   return {*env_.executors[0],
           env_.clock,
           {.bytes_per_second = config_.scrub_bytes_per_second},
+          [this](size_t shard) -> Executor& { return *env_.executors[shard]; },
+          [this] { return partitions_->All(); }};
+}
+
+RetentionSweep::Options BrokerCore::RetentionOptions() {
+  return {*env_.executors[0], env_.clock, config_.retention_check_every,
+          [this](size_t shard) -> Executor& { return *env_.executors[shard]; },
+          [this] { return partitions_->All(); }};
+}
+
+Cleaner::Options BrokerCore::CleanerOptions() {
+  return {*env_.executors[0],
+          env_.clock,
+          env_.random,
+          config_.cleaner,
+          cleaner_counts_,
           [this](size_t shard) -> Executor& { return *env_.executors[shard]; },
           [this] { return partitions_->All(); }};
 }
@@ -165,6 +184,9 @@ ControllerDefaults BrokerCore::Defaults() const {
     return std::move(parsed.effective);
   };
   defaults.check_broker_configs = CheckDynamicBrokerConfigs;
+  defaults.check_resource_configs = [this](ConfiguredKind kind, const ConfigMap& configs) {
+    return CheckResourceConfigs(kind, configs, config_);
+  };
   defaults.list_default = [this](ConfigScope scope, const std::string& key) {
     return ListDefault(config_, scope, key);
   };
@@ -193,9 +215,15 @@ void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
     formation_->Start(control);
     WatchVoters();
     if (config_.auto_leader_rebalance) Balance();
+    retention_ = std::make_unique<RetentionSweep>(RetentionOptions());
+    retention_->Start();
     if (config_.scrub_bytes_per_second > 0) {
       scrubber_ = std::make_unique<Scrubber>(ScrubberOptions());
       scrubber_->Start();
+    }
+    if (config_.cleaner.enable) {
+      cleaner_ = std::make_unique<Cleaner>(CleanerOptions());
+      cleaner_->Start();
     }
   });
 }
@@ -257,9 +285,13 @@ void BrokerCore::OpenMetadata(const FormationProposal& proposal,
                     "the metadata log begins above its snapshot: empty this broker's data "
                     "folder, and it comes back as a new one"));
     }
+    std::vector<std::string> given_up =
+        storage::GivenUpIn(env_.files, env_.folder.path()).value_or(std::vector<std::string>());
     HardState hard_state = stored->value_or(HardState());
     const LogIndex commit = CommittedBy(*loaded, (**log)->terms(), (**log)->last_index());
-    shard.executor().Post([this, &shard, group, log, hard_state, commit, founders] {
+    shard.executor().Post([this, &shard, group, log, hard_state, commit, founders,
+                           given_up = std::move(given_up)]() mutable {
+      partitions_->FinishDeletions(std::move(given_up));
       JoinMetadata(shard, group, std::move(**log), hard_state, commit, founders);
     });
   });
@@ -288,6 +320,7 @@ void BrokerCore::JoinMetadata(Shard& shard, std::shared_ptr<MetadataGroup> group
     metadata_ = group;
   }
   seen_ = group->image();
+  quotas_.SetQuotas(*seen_->client_quotas());
   partitions_->Reconcile(*group->image());
   SetPeersFromImage(*group->image());
   group->Attach(std::move(core), std::move(log));
@@ -316,6 +349,7 @@ void BrokerCore::OnApplied(const MetadataImage::Applied& applied) {
     partitions_->Reconcile(*applied.image);
   }
   if (applied.brokers_changed) SetPeersFromImage(*applied.image);
+  if (applied.client_quotas_changed) quotas_.SetQuotas(*applied.image->client_quotas());
   const bool registered = applied.image->FindBroker(self_) != nullptr;
   if (std::exchange(was_registered_, registered) && !registered) {
     LogWarn("this broker has been unregistered: it serves nobody until it is started again");
@@ -526,7 +560,9 @@ void BrokerCore::Stop(Task done) {
   env_.executors[0]->Post([this, done = std::move(done)]() mutable {
     stopping_ = true;
     alive_.reset();
+    if (retention_ != nullptr) retention_->Stop();
     if (scrubber_ != nullptr) scrubber_->Stop();
+    if (cleaner_ != nullptr) cleaner_->Stop();
     formation_->Stop();
     nodes_->Stop();
     controller_->Stop();

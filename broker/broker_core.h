@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/cleaner.h"
 #include "broker/controller_client.h"
 #include "broker/counted_pool.h"
 #include "broker/data_folder.h"
@@ -28,6 +29,8 @@
 #include "broker/node_manager.h"
 #include "broker/partition_set.h"
 #include "broker/producer_ids.h"
+#include "broker/quota_manager.h"
+#include "broker/retention_sweep.h"
 #include "broker/scrubber.h"
 #include "broker/shard.h"
 #include "broker/snapshot_keeper.h"
@@ -68,6 +71,7 @@ class BrokerCore final : public Broker {
   void Stop(Task done);
 
   // Counters for metrics; any thread.
+  const CleanerCounts& cleaner_counts() const { return cleaner_counts_; }
   uint64_t elections() const;
   std::vector<std::shared_ptr<DataPartition>> partitions() const { return partitions_->All(); }
   // Of group 0, once it is open here. Executor 0.
@@ -98,17 +102,26 @@ class BrokerCore final : public Broker {
                         MonoTime deadline, size_t shard, StatusesDone done) override;
   void AlterConfigs(std::vector<ConfigChange> changes, bool validate_only, MonoTime deadline,
                     size_t shard, StatusesDone done) override;
+  void AlterClientQuotas(std::vector<QuotaChange> changes, bool validate_only, MonoTime deadline,
+                         size_t shard, StatusesDone done) override;
+  void UpdateFeatures(std::vector<FeatureUpdate> updates, bool validate_only, MonoTime deadline,
+                      size_t shard, absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void DescribeQuorum(MonoTime deadline, size_t shard,
+                      absl::AnyInvocable<void(absl::StatusOr<QuorumState>) &&> done) override;
   void MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, size_t shard,
                     StatusesDone done) override;
   void NewProducerId(size_t shard,
                      absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override;
   void UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
                         absl::AnyInvocable<void(absl::Status) &&> done) override;
+  QuotaManager& quotas() override { return quotas_; }
 
  private:
   NodeManager::Options NodeOptions();
   PartitionSet::Options SetOptions();
   Scrubber::Options ScrubberOptions();
+  RetentionSweep::Options RetentionOptions();
+  Cleaner::Options CleanerOptions();
   FormationDriver::Options FormationOptions();
   Formation MakeFormation() const;
   ControllerDefaults Defaults() const;
@@ -136,6 +149,8 @@ class BrokerCore final : public Broker {
   void OnCopyAsked(const CopyRequest& request, CopyDone done);
   void Register();
   bool Registered() const;
+  void AskForStatus(ControllerRequest request, MonoTime deadline, size_t shard,
+                    absl::AnyInvocable<void(absl::Status) &&> done);
   void FetchProducerIds(uint32_t count, ProducerIds::Done done);
   void AskForStatuses(ControllerRequest request, size_t count, MonoTime deadline, size_t shard,
                       StatusesDone done);
@@ -165,9 +180,13 @@ class BrokerCore final : public Broker {
   std::unique_ptr<FormationDriver> formation_;
   std::unique_ptr<ControllerClient> controller_;
   ProducerIds producer_ids_;  // Executor 0.
+  QuotaManager quotas_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<PartitionSet> partitions_;
-  std::unique_ptr<Scrubber> scrubber_;  // Null where nothing is to be scrubbed. Executor 0.
+  CleanerCounts cleaner_counts_;
+  std::unique_ptr<Cleaner> cleaner_;           // Null where nothing is to be compacted. Executor 0.
+  std::unique_ptr<RetentionSweep> retention_;  // Executor 0.
+  std::unique_ptr<Scrubber> scrubber_;         // Null where nothing is to be scrubbed. Executor 0.
 
   mutable std::mutex mutex_;
   std::string cluster_id_;                   // Guarded by mutex_.

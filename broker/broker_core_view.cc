@@ -157,18 +157,58 @@ void BrokerCore::MoveReplicas(std::vector<MoveSpec> moves, MonoTime deadline, si
   AskForStatuses(MoveReplicasRequest{std::move(moves)}, count, deadline, shard, std::move(done));
 }
 
+void BrokerCore::AlterClientQuotas(std::vector<QuotaChange> changes, bool validate_only,
+                                   MonoTime deadline, size_t shard, StatusesDone done) {
+  const size_t count = changes.size();
+  AskForStatuses(AlterQuotasRequest{std::move(changes), validate_only}, count, deadline, shard,
+                 std::move(done));
+}
+
+void BrokerCore::UpdateFeatures(std::vector<FeatureUpdate> updates, bool validate_only,
+                                MonoTime deadline, size_t shard,
+                                absl::AnyInvocable<void(absl::Status) &&> done) {
+  AskForStatus(UpdateFeaturesRequest{std::move(updates), validate_only}, deadline, shard,
+               std::move(done));
+}
+
 void BrokerCore::UnregisterBroker(NodeId node, MonoTime deadline, size_t shard,
                                   absl::AnyInvocable<void(absl::Status) &&> done) {
-  env_.executors[0]->Post([this, node, deadline, shard, done = std::move(done)]() mutable {
+  AskForStatus(UnregisterBrokerRequest{node}, deadline, shard, std::move(done));
+}
+
+void BrokerCore::DescribeQuorum(MonoTime deadline, size_t shard,
+                                absl::AnyInvocable<void(absl::StatusOr<QuorumState>) &&> done) {
+  env_.executors[0]->Post([this, deadline, shard, done = std::move(done)]() mutable {
     controller_->Call(
-        UnregisterBrokerRequest{node}, deadline,
-        [this, shard,
-         done = std::move(done)](const absl::StatusOr<ControllerReply>& reply) mutable {
-          executor(shard).Post([done = std::move(done), status = reply.status()]() mutable {
-            std::move(done)(std::move(status));
+        DescribeQuorumRequest{}, deadline,
+        [this, shard, done = std::move(done)](absl::StatusOr<ControllerReply> reply) mutable {
+          absl::StatusOr<QuorumState> quorum = QuorumState();
+          if (reply.ok()) {
+            quorum = std::move(std::get<DescribeQuorumReply>(*reply).quorum);
+          } else {
+            quorum = reply.status();
+          }
+          executor(shard).Post([done = std::move(done), quorum = std::move(quorum)]() mutable {
+            std::move(done)(std::move(quorum));
           });
         });
   });
+}
+
+// A request that ends with one status.
+void BrokerCore::AskForStatus(ControllerRequest request, MonoTime deadline, size_t shard,
+                              absl::AnyInvocable<void(absl::Status) &&> done) {
+  env_.executors[0]->Post(
+      [this, request = std::move(request), deadline, shard, done = std::move(done)]() mutable {
+        controller_->Call(
+            request, deadline,
+            [this, shard,
+             done = std::move(done)](const absl::StatusOr<ControllerReply>& reply) mutable {
+              executor(shard).Post([done = std::move(done), status = reply.status()]() mutable {
+                std::move(done)(std::move(status));
+              });
+            });
+      });
 }
 
 void BrokerCore::NewProducerId(size_t shard,

@@ -122,6 +122,11 @@ int64_t ConfigInt(std::string_view raw) {
   return number;
 }
 
+double ConfigDouble(std::string_view raw) {
+  double number = 0;
+  return absl::SimpleAtod(View(ConfigTrim(raw)), &number) ? number : 0;
+}
+
 std::vector<std::string> ConfigList(std::string_view value) {
   std::vector<std::string> items;
   for (absl::string_view item : absl::StrSplit(View(value), ',')) {

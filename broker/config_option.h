@@ -34,6 +34,7 @@ absl::Status CheckConfigValue(const ConfigOption& option, std::string_view value
 // Of values that CheckConfigValue lets through.
 bool ConfigBool(std::string_view value);
 int64_t ConfigInt(std::string_view value);
+double ConfigDouble(std::string_view value);
 std::vector<std::string> ConfigList(std::string_view value);  // Trimmed; no empty items.
 
 // `value` without the white space around it.

@@ -32,8 +32,10 @@ const TopicOption* FindTopicOptionByBrokerKey(std::string_view broker_key);
 // (minutes, hours) by rank. Empty: none does.
 std::vector<std::string_view> BrokerKeysOf(const TopicOption& topic);
 
-// Settings of groups, as far as there are any: by name.
+// Settings of groups, and of subscriptions to the metrics of clients, as far as there are any: by
+// name.
 std::span<const ConfigOption> GroupOptions();
+std::span<const ConfigOption> ClientMetricsOptions();
 
 // By subject, as --help shows them. Topic defaults are not among them.
 std::span<const ConfigOption> BrokerOptions();

@@ -21,6 +21,11 @@ void SetInt(TopicConfig& config, std::string_view value) {
 }
 
 template <auto Member>
+void SetDouble(TopicConfig& config, std::string_view value) {
+  config.*Member = ConfigDouble(value);
+}
+
+template <auto Member>
 void SetBool(TopicConfig& config, std::string_view value) {
   config.*Member = ConfigBool(value);
 }
@@ -57,10 +62,12 @@ constexpr std::array kOptions = {
         "compression.zstd.level"},
     TopicOption{{"delete.retention.ms", kLong, "86400000",
                  "How long compaction keeps the mark of a deleted key", 0},
-                "log.cleaner.delete.retention.ms"},
+                "log.cleaner.delete.retention.ms",
+                SetInt<&TopicConfig::delete_retention_ms>},
     TopicOption{{"file.delete.delay.ms", kLong, "60000",
-                 "No effect: files are deleted when nobody reads them", 0},
-                "log.segment.delete.delay.ms"},
+                 "How long the files of deleted segments and topics stay", 0},
+                "log.segment.delete.delay.ms",
+                SetInt<&TopicConfig::file_delete_delay_ms>},
     TopicOption{{"flush.messages", kLong, "1",
                  "1: a record counts as stored when it is on stable storage; more: when it is "
                  "written, flushed after that many records or flush.ms",
@@ -93,7 +100,8 @@ constexpr std::array kOptions = {
                 kTieredBecause},
     TopicOption{{"max.compaction.lag.ms", kLong, kLongMax,
                  "The longest time that a record stays out of compaction", 1},
-                "log.cleaner.max.compaction.lag.ms"},
+                "log.cleaner.max.compaction.lag.ms",
+                SetInt<&TopicConfig::max_compaction_lag_ms>},
     TopicOption{{"max.message.bytes", kInt, "1048588", "The largest batch, as compressed", 0},
                 "message.max.bytes",
                 SetInt<&TopicConfig::max_message_bytes>},
@@ -112,10 +120,12 @@ constexpr std::array kOptions = {
                 SetTimestampType},
     TopicOption{{"min.cleanable.dirty.ratio", kDouble, "0.5",
                  "The part of a log that must be dirty before it is compacted", 0, 1},
-                "log.cleaner.min.cleanable.ratio"},
+                "log.cleaner.min.cleanable.ratio",
+                SetDouble<&TopicConfig::min_cleanable_dirty_ratio>},
     TopicOption{{"min.compaction.lag.ms", kLong, "0",
                  "The shortest time that a record stays out of compaction", 0},
-                "log.cleaner.min.compaction.lag.ms"},
+                "log.cleaner.min.compaction.lag.ms",
+                SetInt<&TopicConfig::min_compaction_lag_ms>},
     TopicOption{{"min.insync.replicas", kInt, "1",
                  "How many replicas must have a record before acks=all is answered", 1},
                 "min.insync.replicas",
@@ -133,10 +143,13 @@ constexpr std::array kOptions = {
                 kTieredBecause},
     TopicOption{
         {"remote.storage.enable", kBoolean, "false", "Not available"}, "", nullptr, kTieredBecause},
-    TopicOption{{"retention.bytes", kLong, "-1", "The size of a partition before old records go"},
-                "log.retention.bytes"},
+    TopicOption{{"retention.bytes", kLong, "-1",
+                 "The size of a partition before old records go; -1: any size"},
+                "log.retention.bytes",
+                SetInt<&TopicConfig::retention_bytes>},
     TopicOption{{"retention.ms", kLong, "604800000", "How long records are kept; -1: for ever", -1},
-                "log.retention.ms"},
+                "log.retention.ms",
+                SetInt<&TopicConfig::retention_ms>},
     TopicOption{{"segment.bytes", kInt, "1073741824", "The size at which a segment ends", 1048576},
                 "log.segment.bytes",
                 SetInt<&TopicConfig::segment_bytes>},

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "broker/config_registry.h"
 #include "broker/dynamic_config.h"
 
@@ -46,6 +47,13 @@ ShownConfig Shown(const ConfigOption& option, std::string_view name,
   shown.config.value = std::move(value);
   if (!shown.synonyms.empty()) shown.config.source = shown.synonyms.front().source;
   return shown;
+}
+
+// What the broker has for every group.
+void AddBrokersOwn(const std::string& key, const BrokerConfig& config,
+                   std::vector<ConfigSynonym>& synonyms) {
+  AddIfSet(config.given, key, ConfigSource::kStaticBroker, synonyms);
+  synonyms.push_back({key, FindBrokerOption(key)->fallback, ConfigSource::kDefault});
 }
 
 // A key that is read at the start only.
@@ -123,12 +131,19 @@ std::vector<ShownConfig> ShowDefaultBrokerConfigs(const MetadataImage& image) {
   return all;
 }
 
-std::vector<ShownConfig> ShowGroupConfigs() {
+std::vector<ShownConfig> ShowResourceConfigs(ConfiguredKind kind, std::string_view name,
+                                             const MetadataImage& image,
+                                             const BrokerConfig& config) {
+  const bool group = kind == ConfiguredKind::kGroup;
+  const ConfigMap& set = image.ConfigsOf(kind, name);
   std::vector<ShownConfig> all;
-  for (const ConfigOption& option : GroupOptions()) {
-    ShownConfig shown = Shown(option, option.name, option.fallback, {});
-    shown.config.read_only = true;
-    all.push_back(std::move(shown));
+  for (const ConfigOption& option : group ? GroupOptions() : ClientMetricsOptions()) {
+    std::vector<ConfigSynonym> synonyms;
+    AddIfSet(set, option.name, group ? ConfigSource::kGroup : ConfigSource::kClientMetrics,
+             synonyms);
+    if (group) AddBrokersOwn(absl::StrCat("group.", std::string(option.name)), config, synonyms);
+    const std::string value = synonyms.empty() ? option.fallback : *synonyms.front().value;
+    all.push_back(Shown(option, option.name, value, std::move(synonyms)));
   }
   return all;
 }

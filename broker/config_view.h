@@ -37,6 +37,9 @@ std::vector<ShownConfig> ShowTopicConfigs(const TopicImage& topic, const Metadat
 std::vector<ShownConfig> ShowBrokerConfigs(const MetadataImage& image, const BrokerConfig& config);
 // What is set for every broker while they run, and nothing else.
 std::vector<ShownConfig> ShowDefaultBrokerConfigs(const MetadataImage& image);
-std::vector<ShownConfig> ShowGroupConfigs();
+// Of a group, or of a subscription to the metrics of clients, whether there is one or not.
+std::vector<ShownConfig> ShowResourceConfigs(ConfiguredKind kind, std::string_view name,
+                                             const MetadataImage& image,
+                                             const BrokerConfig& config);
 
 }  // namespace garam

@@ -7,7 +7,6 @@
 #include "broker/log_settings.h"
 #include "broker/shard.h"
 #include "common/expire_producers.h"
-#include "common/log_start.h"
 #include "common/logging.h"
 #include "common/mutation.h"
 #include "common/record_batch.h"
@@ -37,14 +36,16 @@ DataPartition::DataPartition(Shard& shard, PartitionIdentity identity,
       announce_(std::move(announce)),
       members_(std::move(members)),
       disk_events_(std::move(disk_events)),
+      replica_lag_max_(replica_lag_max),
       replica_(shard, identity_.group, *this),
+      compaction_(std::make_shared<LogCompaction>(shard, replica_)),
       producers_(
           shard, replica_, producer_expiration,
           {[this] { ProposeOffered(); }, [this](LogIndex before) { ExpireProducers(before); }}),
       tail_(shard.batch_cache()),
       isr_(shard.self(), replica_lag_max, kOwnPauseMax) {}
 
-DataPartition::~DataPartition() = default;
+DataPartition::~DataPartition() { compaction_->Abandon(); }
 
 void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log,
                            bool noted) {
@@ -53,7 +54,10 @@ void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<sto
   high_watermark_ = log->start_offset();
   // What recovery found is not known to be committed until a leader says so.
   boundaries_.push_back({log->last_index(), next_offset_, 0});
-  for (NodeId node : replicas_) isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
+  for (NodeId node : replicas_) {
+    isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
+    if (!shard_.IsUp(node)) away_since_.emplace(node, shard_.now());
+  }
   replica_.Attach(std::move(core), std::move(log), noted);
   producers_.Start();
   if (groups_ != nullptr) groups_->Start();
@@ -64,8 +68,8 @@ bool DataPartition::WithGroups(const std::function<void(GroupCoordinator&)>& wor
   return groups_ != nullptr;
 }
 
-void DataPartition::CoordinateGroups(const GroupSettings& settings) {
-  groups_ = std::make_unique<GroupHost>(shard_, *this, settings);
+void DataPartition::CoordinateGroups(const GroupSettings& settings, GroupHost::Image image) {
+  groups_ = std::make_unique<GroupHost>(shard_, *this, settings, std::move(image));
 }
 
 void DataPartition::Stop(const absl::Status& reason, Task closed) {
@@ -75,14 +79,19 @@ void DataPartition::Stop(const absl::Status& reason, Task closed) {
   if (groups_ != nullptr) groups_->Stop();
   waiters_.FailEverything(reason);
   FailOffered(reason);
-  FailRefused(reason);
   WakeWatchers(0);
   tail_.Clear();
   if (!was_open) {
     std::move(closed)();
     return;
   }
-  // The partition lives until its replica is quiet.
+  compaction_->Stop([self = shared_from_this(), closed = std::move(closed)]() mutable {
+    self->CloseReplica(std::move(closed));
+  });
+}
+
+// The partition lives until its replica is quiet.
+void DataPartition::CloseReplica(Task closed) {
   replica_.Close([self = shared_from_this(), closed = std::move(closed)]() mutable {
     DataPartition& partition = *self;
     partition.producers_.Close(
@@ -191,10 +200,6 @@ void DataPartition::OnStillLeader(uint64_t round) {
   for (Refused& refused : sure) std::move(refused.done)(refused.reason);
 }
 
-void DataPartition::FailRefused(const absl::Status& reason) {
-  for (Refused& refused : std::exchange(refused_, {})) std::move(refused.done)(reason);
-}
-
 // It is as safe as its original.
 void DataPartition::AnswerDuplicate(Offered& offered, const ProducerState::Original& original) {
   ProduceResult result;
@@ -216,9 +221,8 @@ bool DataPartition::ProposeNew(Offered& offered) {
   PatchRecordBatch(const_cast<char*>(offered.batch.data()), next_offset_, term);
 
   std::vector<LogEntry> entries;
-  if (replica_.log().ShouldRoll(offered.batch.size())) {
-    entries.push_back({LogIndex(0), term, EntryKind::kRoll, Bytes()});
-  }
+  const bool rolls = EndsSegment(view);
+  if (rolls) entries.push_back({LogIndex(0), term, EntryKind::kRoll, Bytes()});
   entries.push_back({LogIndex(0), term, EntryKind::kBatch, offered.batch});
   absl::StatusOr<LogIndex> index = replica_.Propose(term, std::move(entries));
   if (!index.ok()) {
@@ -226,9 +230,12 @@ bool DataPartition::ProposeNew(Offered& offered) {
     std::move(offered.done)(index.status());
     return true;
   }
-  next_offset_ = view.next_offset();
   // The batch is the last of what was proposed.
   LogIndex last = replica_.core().last_index();
+  if (rolls) BeginPlannedSegment(last);
+  next_offset_ = view.next_offset();
+  planned_.Add(view.size_bytes(), view.max_timestamp_ms(), next_offset_, shard_.clock().WallMs());
+  planned_through_ = last;
   producers_.OnProposed(last, ProducerBatch::Of(view));
   if (offered.acks == Acks::kNone) {
     std::move(offered.done)(result);
@@ -236,6 +243,23 @@ bool DataPartition::ProposeNew(Offered& offered) {
   }
   Park(offered.acks, {last, offered.deadline, result, std::move(offered.done)});
   return true;
+}
+
+// Whether the log's last segment, with all that is proposed and not in it yet, ends before `batch`.
+bool DataPartition::EndsSegment(const RecordBatchView& batch) {
+  const storage::Log& log = replica_.log();
+  if (log.last_index() >= planned_through_) planned_ = log.last_segment();
+  return storage::EndsBefore(
+      planned_, log.options(), group(),
+      {batch.size_bytes(), batch.max_timestamp_ms(), shard_.clock().WallMs()});
+}
+
+// A kRoll has been proposed: the next segment begins with the entry at `base`.
+void DataPartition::BeginPlannedSegment(LogIndex base) {
+  planned_ = storage::SegmentInfo{};
+  planned_.base_index = planned_.next_index = base;
+  planned_.base_offset = planned_.next_offset = next_offset_;
+  planned_through_ = base - 1;
 }
 
 void DataPartition::ExpireProducers(LogIndex before) {
@@ -253,6 +277,7 @@ void DataPartition::ProposeOffered() {
 
 void DataPartition::FailOffered(const absl::Status& reason) {
   for (Offered& offered : std::exchange(offered_, {})) std::move(offered.done)(reason);
+  for (Refused& refused : std::exchange(refused_, {})) std::move(refused.done)(reason);
 }
 
 void DataPartition::Park(Acks acks, ProduceWaiters::Waiter waiter) {
@@ -340,10 +365,11 @@ void DataPartition::EndLeadership() {
   confirmed_ = false;
   waiters_.FailEverything(NotLeader());
   FailOffered(NotLeader());
-  FailRefused(NotLeader());
   shard_.executor().Cancel(std::exchange(isr_timer_, kNoTimer));
   tail_.Clear();
   producers_.OnLeadershipEnd();
+  planned_through_ = LogIndex(0);
+  retention_start_ = Offset(0);
   // Offsets that were given to batches which never reached the log are free again.
   next_offset_ = replica_.log().next_offset();
 }
@@ -397,6 +423,7 @@ void DataPartition::OnProgress() {
   AnswerProduces();
   ProposeOffered();
   Reconfigure();
+  RaiseCompactBefore();
 }
 
 void DataPartition::SetWanted(raft::WantedMembers wanted, NodeId preferred) {
@@ -419,6 +446,7 @@ void DataPartition::FollowConfiguration() {
   for (NodeId node : voters) {
     if (std::find(replicas_.begin(), replicas_.end(), node) == replicas_.end()) {
       isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
+      if (!shard_.IsUp(node)) away_since_.emplace(node, shard_.now());
     }
   }
   replicas_ = std::move(voters);
@@ -448,7 +476,6 @@ void DataPartition::Reconfigure() {
 
 void DataPartition::OnStorageFailed(const absl::Status& reason) {
   FailOffered(MakeError(Errc::kStorage, std::string(reason.message())));
-  FailRefused(MakeError(Errc::kStorage, std::string(reason.message())));
   waiters_.FailEverything(MakeError(Errc::kStorage, std::string(reason.message())));
   WakeWatchers(0);
   LeaderState failed;
@@ -468,33 +495,8 @@ void DataPartition::OnInstalled() {
 
 void DataPartition::GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done) {
   if (!open_) return std::move(done)(NotLeader());
+  copied_at_ = shard_.now();
   replica_.GiveCopy(piece, std::move(done));
-}
-
-// D14: an entry like any other, so that every replica drops the same records.
-void DataPartition::DeleteRecords(Offset before, MonoTime deadline,
-                                  absl::AnyInvocable<void(absl::StatusOr<Offset>) &&> done) {
-  if (absl::Status status = CheckLeader(std::nullopt); !status.ok()) {
-    return std::move(done)(std::move(status));
-  }
-  const Offset start = replica_.log().start_offset();
-  if (before == kHighWatermark) before = high_watermark_;
-  if (before < Offset(0) || before > high_watermark_) {
-    return std::move(done)(
-        MakeError(Errc::kOffsetOutOfRange, "records are deleted up to the high watermark at most"));
-  }
-  if (before <= start) return std::move(done)(start);
-  const Term term = replica_.core().term();
-  absl::StatusOr<LogIndex> index = replica_.Propose(
-      term, {{LogIndex(0), term, EntryKind::kSetLogStart, Bytes::Take(EncodeLogStart(before))}});
-  if (!index.ok()) return std::move(done)(index.status());
-  ProduceResult result;
-  result.log_start_offset = before;
-  Park(Acks::kAll, {*index, deadline, result,
-                    [done = std::move(done)](absl::StatusOr<ProduceResult> put) mutable {
-                      if (!put.ok()) return std::move(done)(put.status());
-                      std::move(done)(put->log_start_offset);
-                    }});
 }
 
 void DataPartition::OnStorageFree() { disk_events_.can_append(identity_.group, absl::OkStatus()); }
@@ -502,6 +504,11 @@ void DataPartition::OnStorageFree() { disk_events_.can_append(identity_.group, a
 void DataPartition::OnReplaceable() { disk_events_.replaceable(identity_.group); }
 
 void DataPartition::OnNode(NodeId node, bool reachable) {
+  if (reachable) {
+    away_since_.erase(node);
+  } else {
+    away_since_.emplace(node, shard_.now());
+  }
   isr_.SetReachable(node, reachable, shard_.now());
   OnProgress();
 }

@@ -13,17 +13,22 @@
 
 #include "broker/batch_cache.h"
 #include "broker/group_host.h"
+#include "broker/log_compaction.h"
 #include "broker/partition.h"
 #include "broker/peers.h"
 #include "broker/produce_waiters.h"
 #include "broker/producer_keeper.h"
 #include "broker/replica.h"
+#include "common/record_batch.h"
 #include "raft/isr.h"
 #include "raft/membership_plan.h"
+#include "storage/compaction/cleaning_choice.h"
+#include "storage/segment_info.h"
 
 namespace garam {
 
 class Shard;
+struct RecordPosition;
 
 struct PartitionIdentity {
   TopicId topic_id;
@@ -75,6 +80,19 @@ class DataPartition final : public Partition,
   void LetPreferredLead();
   // A node that says that it cannot append here leaves the ISR at once.
   void SetCanAppend(NodeId node, bool can_append);
+  // Has the log begin later where it holds what is past its retention, if this replica leads.
+  void ApplyRetention();
+  // How dirty the log here is; nothing where it is not to be compacted, or not now.
+  std::optional<storage::CleaningChoice> OfferCompaction();
+  struct CompactionLimits {
+    size_t map_bytes = 0;
+    int64_t bytes_per_second = 0;  // 0: as fast as it goes.
+    storage::HashSecret secret;
+  };
+  // One pass over what is due by then; kAborted when nothing is. `done` on the shard.
+  void Compact(const CompactionLimits& limits, LogCompaction::DoneFn done);
+  // D14: nothing at or above this is compacted here.
+  LogIndex CompactBefore() const;
   // As storage::Log::Check; kNotLeader once it is stopped.
   void Check(LogIndex from, size_t bytes_max, storage::Log::CheckDone done);
 
@@ -89,13 +107,15 @@ class DataPartition final : public Partition,
   Term confirmed_term() const { return open_ && confirmed_ ? leading_term_ : Term(0); }
   Offset high_watermark() const { return high_watermark_; }
   Offset start_offset() const { return replica_.log().start_offset(); }
+  // Behind everything that has been appended here, whether it is committed or not.
+  Offset end_offset() const { return next_offset_; }
   // What is committed, of any replica's log: whole batches from the one with `from` on, which lies
   // between start_offset() and high_watermark(). Reads at once, as Read.
   void ReadVisible(Offset from, size_t bytes_max,
                    absl::AnyInvocable<void(absl::StatusOr<std::vector<Bytes>>) &&> done);
   bool WithGroups(const std::function<void(GroupCoordinator&)>& work) override;
   // Before Attach, of a partition of __consumer_offsets.
-  void CoordinateGroups(const GroupSettings& settings);
+  void CoordinateGroups(const GroupSettings& settings, GroupHost::Image image);
 
   void Produce(Bytes batch, Acks acks, MonoTime deadline, ProduceDone done) override;
   void Read(ReadSpec spec, absl::AnyInvocable<void(absl::StatusOr<ReadResult>) &&> done) override;
@@ -107,6 +127,7 @@ class DataPartition final : public Partition,
   void FindByTimestamp(int64_t timestamp_ms, std::optional<Term> current_leader_epoch,
                        absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) override;
   LogSize Size() const override;
+  absl::StatusOr<std::vector<ActiveProducer>> Producers() const override;
   void DeleteRecords(Offset before, MonoTime deadline,
                      absl::AnyInvocable<void(absl::StatusOr<Offset>) &&> done) override;
   absl::StatusOr<EpochEnd> EndOfEpoch(Term epoch,
@@ -144,13 +165,16 @@ class DataPartition final : public Partition,
     ProduceDone done;
   };
 
+  void CloseReplica(Task closed);
   bool Propose(Offered& offered);
   bool ProposeNew(Offered& offered);
   void RefuseOnceSure(Offered& offered, absl::Status reason);
-  void FailRefused(const absl::Status& reason);
   void AnswerDuplicate(Offered& offered, const ProducerState::Original& original);
+  bool EndsSegment(const RecordBatchView& batch);
+  void BeginPlannedSegment(LogIndex base);
   void ExpireProducers(LogIndex before);
   void ProposeOffered();
+  // Whoever waits for a place in the log, or to hear that there is none.
   void FailOffered(const absl::Status& reason);
   void RearmDeadline(MonoTime deadline);
   void Expire();
@@ -169,9 +193,13 @@ class DataPartition final : public Partition,
   void ArmIsr();
   void AnnounceState();
   void WakeWatchers(size_t bytes);
+  bool IsLongAway(NodeId node) const;
+  void RaiseCompactBefore();
   std::optional<DivergingEpoch> Diverges(const ReadSpec& spec) const;
-  void AnswerTimestamp(absl::StatusOr<std::optional<Bytes>> batch, std::optional<int64_t> wanted_ms,
-                       absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done);
+  using FoundDone = absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&>;
+  void SearchTimestamp(int64_t timestamp_ms, Offset from, FoundDone done);
+  void AnswerTimestamp(absl::StatusOr<std::optional<Bytes>> batch,
+                       std::optional<RecordPosition> position, FoundDone done);
 
   Shard& shard_;
   const PartitionIdentity identity_;
@@ -182,7 +210,9 @@ class DataPartition final : public Partition,
   const Announce announce_;
   const Members members_;
   const DiskEvents disk_events_;
+  const Duration replica_lag_max_;
   Replica replica_;
+  const std::shared_ptr<LogCompaction> compaction_;
   bool open_ = false;  // Between Attach and Stop.
 
   ProducerKeeper producers_;
@@ -202,6 +232,11 @@ class DataPartition final : public Partition,
   Offset appended_offset_;  // Where the log ends.
   Offset next_offset_;      // The same with what was proposed in this turn: the leader's to give.
   Offset high_watermark_;
+  // The log's last segment once it has all that was proposed, while that is up to
+  // planned_through_.
+  storage::SegmentInfo planned_;
+  LogIndex planned_through_;
+  Offset retention_start_;           // What retention has proposed last in this leadership.
   std::deque<Boundary> boundaries_;  // Above the high watermark, in log order.
 
   raft::IsrTracker isr_;    // While this replica leads.
@@ -215,6 +250,9 @@ class DataPartition final : public Partition,
   raft::WantedMembers wanted_;  // Not empty while the group is being moved.
   NodeId preferred_ = kNoNode;  // Who is to lead it.
   bool members_told_ = false;   // Of this leadership and this wish.
+
+  std::map<NodeId, MonoTime> away_since_;  // Of members whose node cannot be reached.
+  std::optional<MonoTime> copied_at_;      // When somebody asked for a part of the log.
 
   std::unique_ptr<GroupHost> groups_;
   WatchId last_watch_ = 0;

@@ -154,7 +154,10 @@ void DataPartition::FindSpecial(SpecialOffset which, std::optional<Term> current
       replica_.log().FindMaxTimestampBatch(
           high_watermark_, [self = shared_from_this(), done = std::move(done)](
                                absl::StatusOr<std::optional<Bytes>> batch) mutable {
-            self->AnswerTimestamp(std::move(batch), std::nullopt, std::move(done));
+            absl::StatusOr<std::optional<RecordPosition>> position = std::nullopt;
+            if (batch.ok() && batch->has_value()) position = MaxTimestamp(**batch);
+            if (!position.ok()) return std::move(done)(std::move(position).status());
+            self->AnswerTimestamp(std::move(batch), *position, std::move(done));
           });
       return;
   }
@@ -171,35 +174,41 @@ void DataPartition::FindByTimestamp(int64_t timestamp_ms, std::optional<Term> cu
     std::move(done)(MakeError(Errc::kLeaderNotReady, "the leader is new; try again"));
     return;
   }
+  SearchTimestamp(timestamp_ms, start_offset(), std::move(done));
+}
+
+// A batch's largest timestamp may be that of a record below the log start, or of one that
+// compaction took out: then the next batch is looked at.
+void DataPartition::SearchTimestamp(int64_t timestamp_ms, Offset from, FoundDone done) {
   replica_.log().FindBatchByTimestamp(
-      timestamp_ms, high_watermark_,
-      [self = shared_from_this(), timestamp_ms,
+      timestamp_ms, from, high_watermark_,
+      [self = shared_from_this(), timestamp_ms, from,
        done = std::move(done)](absl::StatusOr<std::optional<Bytes>> batch) mutable {
-        self->AnswerTimestamp(std::move(batch), timestamp_ms, std::move(done));
+        if (!batch.ok() || !batch->has_value()) {
+          return self->AnswerTimestamp(std::move(batch), std::nullopt, std::move(done));
+        }
+        absl::StatusOr<std::optional<RecordPosition>> found =
+            FirstAtOrAfter(**batch, timestamp_ms, from);
+        if (!found.ok()) return std::move(done)(std::move(found).status());
+        if (found->has_value()) {
+          return self->AnswerTimestamp(std::move(batch), *found, std::move(done));
+        }
+        const Offset next = RecordBatchView((*batch)->data()).next_offset();
+        self->shard_.executor().Post([self, timestamp_ms, next, done = std::move(done)]() mutable {
+          if (!self->open_) return std::move(done)(self->NotLeader());
+          self->SearchTimestamp(timestamp_ms, next, std::move(done));
+        });
       });
 }
 
 void DataPartition::AnswerTimestamp(absl::StatusOr<std::optional<Bytes>> batch,
-                                    std::optional<int64_t> wanted_ms,
-                                    absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) {
-  if (!batch.ok()) {
-    std::move(done)(ForClient(batch.status()));
-    return;
-  }
+                                    std::optional<RecordPosition> position, FoundDone done) {
+  if (!batch.ok()) return std::move(done)(ForClient(batch.status()));
   FoundOffset found;
-  if (batch->has_value()) {
-    const Bytes& bytes = **batch;
-    absl::StatusOr<std::optional<RecordPosition>> position =
-        wanted_ms ? FirstAtOrAfter(bytes, *wanted_ms) : MaxTimestamp(bytes);
-    if (!position.ok()) {
-      std::move(done)(std::move(position).status());
-      return;
-    }
-    if (position->has_value()) {
-      found.offset = (*position)->offset;
-      found.timestamp_ms = (*position)->timestamp_ms;
-      found.leader_epoch = RecordBatchView(bytes.data()).leader_epoch();
-    }
+  if (position) {
+    found.offset = position->offset;
+    found.timestamp_ms = position->timestamp_ms;
+    found.leader_epoch = RecordBatchView((*batch)->data()).leader_epoch();
   }
   std::move(done)(found);
 }
@@ -208,6 +217,20 @@ LogSize DataPartition::Size() const {
   if (!open_) return {};
   const int64_t lag = high_watermark_.value() - appended_offset_.value();
   return {.bytes = replica_.log().size_bytes(), .lag_offsets = std::max<int64_t>(0, lag)};
+}
+
+absl::StatusOr<std::vector<ActiveProducer>> DataPartition::Producers() const {
+  if (!open_ || !producers_.ready()) {
+    return MakeError(Errc::kNotLeader,
+                     "the producers are still being read from the log: ask again");
+  }
+  std::vector<ActiveProducer> active;
+  active.reserve(producers_.state().size());
+  producers_.state().ForEach([&active](const ProducerState::Producer& producer) {
+    active.push_back(
+        {producer.id, producer.epoch, producer.last_sequence, producer.last_timestamp_ms});
+  });
+  return active;
 }
 
 absl::StatusOr<EpochEnd> DataPartition::EndOfEpoch(Term epoch,

@@ -25,6 +25,11 @@ bool IsDynamicBrokerKey(std::string_view key);
 // All that is to be set for a broker. kInvalidRequest.
 absl::Status CheckDynamicBrokerConfigs(const std::map<std::string, std::string>& configs);
 
+// All that is to be set for a group (kInvalidConfig), or for a subscription to the metrics of
+// clients (kInvalidRequest, kInvalidConfig for what it matches).
+absl::Status CheckResourceConfigs(ConfiguredKind kind, const ConfigMap& configs,
+                                  const BrokerConfig& broker);
+
 // The defaults of topic settings on the broker that was started with `config`, by the topic's key:
 // what is set for it, for all brokers, and what it was started with, in this order.
 std::map<std::string, std::string> TopicDefaultsOf(const MetadataImage& image,

@@ -116,6 +116,10 @@ std::vector<bool> FetchSessions::Select(const Context& context,
   return selected;
 }
 
+void FetchSessions::Drop(const Context& context) {
+  if (context.session != nullptr) Remove(context.session->id());
+}
+
 int32_t FetchSessions::IdOf(const Context& context) {
   return context.session == nullptr ? 0 : context.session->id();
 }

@@ -88,6 +88,9 @@ class FetchSessions {
   // context.wishes. Those that give records go to the back of the session's order.
   std::vector<bool> Select(const Context& context, const std::vector<Outcome>& outcomes);
 
+  // What Begin made of a full fetch is answered without its partitions: its session never was.
+  void Drop(const Context& context);
+
   // The session id that the answer names; 0: none.
   static int32_t IdOf(const Context& context);
 

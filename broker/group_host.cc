@@ -4,9 +4,12 @@
 
 #include "broker/batch_writer.h"
 #include "broker/data_partition.h"
+#include "broker/group_times.h"
+#include "broker/image_topics.h"
 #include "broker/record_reader.h"
 #include "broker/shard.h"
 #include "common/logging.h"
+#include "common/mutation.h"
 #include "common/record_batch.h"
 #include "common/status.h"
 
@@ -38,7 +41,8 @@ absl::Status ForMembers(const absl::Status& status) {
 
 }  // namespace
 
-GroupHost::GroupHost(Shard& shard, DataPartition& partition, const GroupSettings& settings)
+GroupHost::GroupHost(Shard& shard, DataPartition& partition, const GroupSettings& settings,
+                     Image image)
     : shard_(shard),
       partition_(partition),
       settings_(settings),
@@ -48,6 +52,11 @@ GroupHost::GroupHost(Shard& shard, DataPartition& partition, const GroupSettings
                     },
                     [this](std::vector<GroupRecord> records, GroupCoordinator::StatusDone done) {
                       Append(std::move(records), std::move(done));
+                    },
+                    [image] { return std::make_shared<ImageTopics>(image()); },
+                    [this](GroupCoordinator::StatusDone done) { Drain(std::move(done)); },
+                    [image, unset = settings.limits.consumers](const std::string& group) {
+                      return TimesOf(*image(), group, unset);
                     }}) {}
 
 GroupHost::~GroupHost() = default;
@@ -88,6 +97,9 @@ bool GroupHost::Step() {
     coordinator_.Clear();
     leading_in_ = Term(0);
     applied_ = partition_.start_offset();
+  }
+  if (Mutated(Mutation::kGroupsNotFollowed) && leading_in_ == Term(0)) {
+    applied_ = partition_.high_watermark();
   }
   if (applied_ >= partition_.high_watermark()) {
     FollowRole();
@@ -172,6 +184,11 @@ void GroupHost::Append(std::vector<GroupRecord> records, GroupCoordinator::Statu
     own.push_back({std::move(record.key), std::move(record.value)});
   }
   const auto count = static_cast<int64_t>(own.size());
+  if (Mutated(Mutation::kGroupsAnswerEarly)) {
+    shard_.executor().Post([done = std::exchange(done, [](const absl::Status&) {})]() mutable {
+      std::move(done)(absl::OkStatus());
+    });
+  }
   partition_.Produce(
       WriteBatch(own, shard_.clock().WallMs()), Acks::kAll, shard_.now() + settings_.commit_timeout,
       [this, weak = std::weak_ptr<bool>(alive_), count,
@@ -185,6 +202,14 @@ void GroupHost::Append(std::vector<GroupRecord> records, GroupCoordinator::Statu
                          std::move(done));
             });
       });
+}
+
+// Never from inside the coordinator's own call, as with Append.
+void GroupHost::Drain(GroupCoordinator::StatusDone done) {
+  shard_.executor().Post([this, weak = std::weak_ptr<bool>(alive_), end = partition_.end_offset(),
+                          done = std::move(done)]() mutable {
+    if (!weak.expired()) OnProduced(end, absl::OkStatus(), std::move(done));
+  });
 }
 
 void GroupHost::OnProduced(Offset end, absl::Status status, GroupCoordinator::StatusDone done) {

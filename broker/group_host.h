@@ -12,6 +12,7 @@
 
 #include "broker/group_settings.h"
 #include "coordinator/groups/group_coordinator.h"
+#include "coordinator/metadata_image.h"
 
 namespace garam {
 
@@ -20,7 +21,10 @@ class Shard;
 
 class GroupHost {
  public:
-  GroupHost(Shard& shard, DataPartition& partition, const GroupSettings& settings);
+  // The cluster's metadata as applied here. Any thread.
+  using Image = std::function<std::shared_ptr<const MetadataImage>()>;
+
+  GroupHost(Shard& shard, DataPartition& partition, const GroupSettings& settings, Image image);
   ~GroupHost();
 
   // The partition is open: from now on it is watched.
@@ -45,6 +49,7 @@ class GroupHost {
   void Apply(const Bytes& batch);
   void FollowRole();
   void Append(std::vector<GroupRecord> records, GroupCoordinator::StatusDone done);
+  void Drain(GroupCoordinator::StatusDone done);
   void OnProduced(Offset end, absl::Status status, GroupCoordinator::StatusDone done);
   void RunApplied();
   void FailWaiting();

@@ -28,6 +28,8 @@ class LogCopy final : public std::enable_shared_from_this<LogCopy> {
 
   // Nothing while an attempt is under way.
   void Start(NodeId from);
+  // What the log keeps of its own is chosen at the start: until the end, nobody may change that.
+  bool under_way() const { return under_way_; }
   // `quiet` runs when nothing touches the log's folder any more.
   void Stop(Task quiet);
   // The replica goes without that, as in a crash: late answers find nothing to do.

@@ -75,6 +75,7 @@ std::shared_ptr<const MetadataImage> MetadataGroup::image() const {
 void MetadataGroup::OnRole() {
   if (!replica_.leads()) {
     planned_.reset();
+    quorum_watch_.Reset();
     FailWaiters();
   }
   options_.on_leader(replica_.core().term(), replica_.core().leader());
@@ -188,6 +189,7 @@ void MetadataGroup::OnInstalled() {
   MetadataImage::Applied applied;
   applied.image = copied.image;
   applied.brokers_changed = true;
+  applied.client_quotas_changed = true;
   for (const auto& either : {image(), copied.image}) {
     either->ForEachTopic([&applied](const std::shared_ptr<const TopicImage>& topic) {
       applied.changed_topics.push_back(topic->id);
@@ -292,6 +294,7 @@ bool MetadataGroup::LetsGo(NodeId node) const {
 
 void MetadataGroup::WatchVoters() {
   if (planned_ == nullptr) return voter_watch_.Reset();
+  LookAtMembers();
   const raft::Core& core = replica_.core();
   // One after the other, and not on an image that has commands under way.
   if (applied_ < core.last_index() || !raft::HasMembers(core.configuration(), WantedBy(*image()))) {
@@ -336,6 +339,9 @@ absl::StatusOr<ControllerReply> MetadataGroup::Plan(const ControllerRequest& req
   if (auto* alter = std::get_if<AlterConfigsRequest>(&request)) return PlanAlter(*alter);
   if (auto* more = std::get_if<CreatePartitionsRequest>(&request)) return PlanPartitions(*more);
   if (auto* ids = std::get_if<AllocateProducerIdsRequest>(&request)) return PlanIds(*ids);
+  if (auto* quotas = std::get_if<AlterQuotasRequest>(&request)) return PlanQuotas(*quotas);
+  if (auto* features = std::get_if<UpdateFeaturesRequest>(&request)) return PlanFeatures(*features);
+  if (std::holds_alternative<DescribeQuorumRequest>(request)) return TellQuorum();
   return PlanRegister(std::get<RegisterBrokerRequest>(request));
 }
 
@@ -441,11 +447,53 @@ absl::StatusOr<ControllerReply> MetadataGroup::PlanIds(const AllocateProducerIds
   return AllocateProducerIdsReply{replica_.core().last_index(), first};
 }
 
+absl::StatusOr<ControllerReply> MetadataGroup::PlanQuotas(const AlterQuotasRequest& request) {
+  AlterQuotasReply reply;
+  for (const QuotaChange& change : request.changes) {
+    absl::StatusOr<std::string> command = PlanQuotaChange(*planned_, change);
+    reply.statuses.push_back(command.status());
+    if (!command.ok() || command->empty() || request.validate_only) continue;
+    RETURN_IF_ERROR(Propose({*std::move(command)}));
+  }
+  reply.index = replica_.core().last_index();
+  return reply;
+}
+
+absl::StatusOr<ControllerReply> MetadataGroup::PlanFeatures(const UpdateFeaturesRequest& request) {
+  ASSIGN_OR_RETURN(std::string command, PlanFeatureUpdates(*planned_, request.updates));
+  if (!command.empty() && !request.validate_only) RETURN_IF_ERROR(Propose({std::move(command)}));
+  return UpdateFeaturesReply{replica_.core().last_index()};
+}
+
+ControllerReply MetadataGroup::TellQuorum() {
+  const raft::Core& core = replica_.core();
+  DescribeQuorumReply reply{.index = core.last_index()};
+  reply.quorum = {core.leader(), core.term(), core.commit_index(), LookAtMembers()};
+  return reply;
+}
+
+std::vector<QuorumMember> MetadataGroup::LookAtMembers() {
+  const raft::Core& core = replica_.core();
+  const raft::Configuration& members = core.configuration();
+  std::vector<QuorumMember> seen;
+  for (const bool votes : {true, false}) {
+    for (const raft::Member& member : votes ? members.voters : members.learners) {
+      const bool self = member.node == core.self();
+      seen.push_back({member.node, member.incarnation, votes,
+                      self ? core.last_index() : core.MatchOf(member.node)});
+    }
+  }
+  quorum_watch_.Look(seen, core.commit_index(), options_.live(), shard_.clock().WallMs());
+  return seen;
+}
+
 absl::Status MetadataGroup::Propose(std::vector<std::string> commands) {
   for (std::string& command : commands) {
     Bytes bytes = Bytes::Take(std::move(command));
     std::vector<LogEntry> entries;
-    if (replica_.log().ShouldRoll(bytes.size())) {
+    const storage::Log& log = replica_.log();
+    if (storage::EndsBefore(log.last_segment(), log.options(), kMetadataGroup,
+                            {bytes.size(), -1, shard_.clock().WallMs()})) {
       entries.push_back({LogIndex(0), Term(0), EntryKind::kRoll, Bytes()});
     }
     entries.push_back({LogIndex(0), Term(0), EntryKind::kCommand, bytes});

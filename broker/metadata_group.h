@@ -26,6 +26,7 @@
 #include "coordinator/controller_messages.h"
 #include "coordinator/formation_types.h"
 #include "coordinator/metadata_image.h"
+#include "coordinator/quorum_watch.h"
 #include "coordinator/voter_watch.h"
 
 namespace garam {
@@ -123,6 +124,10 @@ class MetadataGroup final : public ReplicaEvents {
   absl::StatusOr<ControllerReply> PlanAlter(const AlterConfigsRequest& request);
   absl::StatusOr<ControllerReply> PlanPartitions(const CreatePartitionsRequest& request);
   absl::StatusOr<ControllerReply> PlanIds(const AllocateProducerIdsRequest& request);
+  absl::StatusOr<ControllerReply> PlanQuotas(const AlterQuotasRequest& request);
+  absl::StatusOr<ControllerReply> PlanFeatures(const UpdateFeaturesRequest& request);
+  ControllerReply TellQuorum();
+  std::vector<QuorumMember> LookAtMembers();
   absl::Status Propose(std::vector<std::string> commands);
 
   Shard& shard_;
@@ -139,6 +144,7 @@ class MetadataGroup final : public ReplicaEvents {
   // As controller: the image with every own command, committed or not. Null: not the controller.
   std::shared_ptr<const MetadataImage> planned_;
   VoterWatch voter_watch_;
+  QuorumWatch quorum_watch_;
   LogIndex said_;  // The configuration that was told last.
   bool open_ = false;
 

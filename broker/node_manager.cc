@@ -253,13 +253,15 @@ void NodeManager::Probe(NodeId node) {
   auto found = peers_.find(node);
   if (found == peers_.end() || found->second.handshaking || stopped_) return;
   found->second.handshaking = true;
-  control_->Handshake(node, options_.timing.handshake_wait,
-                      [this, weak = std::weak_ptr<bool>(alive_), node](HandshakeResult r) {
-                        if (!weak.expired()) OnProbed(node, std::move(r));
-                      });
+  const MonoTime asked_at = options_.clock.Mono();
+  control_->Handshake(
+      node, options_.timing.handshake_wait,
+      [this, weak = std::weak_ptr<bool>(alive_), node, asked_at](HandshakeResult result) {
+        if (!weak.expired()) OnProbed(node, asked_at, std::move(result));
+      });
 }
 
-void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
+void NodeManager::OnProbed(NodeId node, MonoTime asked_at, HandshakeResult result) {
   auto found = peers_.find(node);
   if (found == peers_.end()) return;
   found->second.handshaking = false;
@@ -276,7 +278,7 @@ void NodeManager::OnProbed(NodeId node, HandshakeResult result) {
         address.stream_port = result.stream_port;
         SetPeer(address);
       }
-      liveness_.HandshakeDone(node, result.peer.start_id, now);
+      liveness_.HandshakeDone(node, result.peer.start_id, asked_at, now);
       break;
     case HandshakeOutcome::kRefused:
       liveness_.HandshakeRefused(node, now);
@@ -379,7 +381,7 @@ absl::StatusOr<NodeIdentity> NodeManager::OnHandshake(const NodeIdentity& peer) 
   RETURN_IF_ERROR(Admit(peer));
   if (peers_.contains(peer.node)) {
     // It reached us, so it is there; whether we reach it, our own handshake will say.
-    liveness_.HandshakeDone(peer.node, peer.start_id, options_.clock.Mono());
+    liveness_.HandshakeReceived(peer.node, peer.start_id, options_.clock.Mono());
     Digest();
   }
   return self;

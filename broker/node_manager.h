@@ -134,11 +134,10 @@ class NodeManager final : public PeerEvents {
   };
 
   void Beat();
-  void Arm();
   void Digest();  // Carries out what the liveness machine decided.
   void Tell(const raft::LivenessEvent& event);
   void Probe(NodeId node);
-  void OnProbed(NodeId node, HandshakeResult result);
+  void OnProbed(NodeId node, MonoTime asked_at, HandshakeResult result);
   void OnRejected(NodeId node, const std::string& reason);
   void OnAsked(NodeId node, HandshakeOutcome outcome);
   void OnStream(NodeId peer, uint64_t stream, bool open);

@@ -85,6 +85,15 @@ struct LogSize {
   int64_t lag_offsets = 0;  // Behind the high watermark.
 };
 
+// An idempotent producer that the partition remembers.
+struct ActiveProducer {
+  int64_t id = -1;
+  int16_t epoch = -1;
+  int32_t last_sequence = -1;
+  int64_t last_timestamp_ms = -1;
+  friend bool operator==(const ActiveProducer&, const ActiveProducer&) = default;
+};
+
 class Partition {
  public:
   virtual ~Partition() = default;
@@ -129,6 +138,9 @@ class Partition {
   virtual void FindByTimestamp(int64_t timestamp_ms, std::optional<Term> current_leader_epoch,
                                absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&> done) = 0;
   virtual LogSize Size() const = 0;  // Also of one that does not lead.
+  // By the age of their last batch, the oldest first; also of one that does not lead. kNotLeader
+  // while it is not known yet: ask again.
+  virtual absl::StatusOr<std::vector<ActiveProducer>> Producers() const = 0;
   // Drops the records below `before`, kHighWatermark: all that are visible. `done` gets the log
   // start once a majority has dropped them; what is gone already is no error. kOffsetOutOfRange.
   static constexpr Offset kHighWatermark{-1};

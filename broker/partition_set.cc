@@ -52,6 +52,11 @@ raft::Configuration FoundersFor(const PartitionImage& partition, const ReplicaIm
 
 }  // namespace
 
+PartitionSet::PartitionSet(Options options)
+    : options_(std::move(options)),
+      reaper_(options_.shards[0]->log_env().fs, options_.shards[0]->pool(),
+              options_.shards[0]->executor(), options_.shards[0]->clock()) {}
+
 size_t PartitionSet::ShardOf(const TopicId& topic, int32_t partition, size_t shards) {
   uint64_t hash = LoadBigEndian<uint64_t>(topic.raw().data() + sizeof(uint64_t));
   return static_cast<size_t>((hash + static_cast<uint64_t>(partition)) % shards);
@@ -178,7 +183,7 @@ void PartitionSet::OpenPartition(const std::shared_ptr<const TopicImage>& of, in
         shard, PartitionIdentity{topic.id, topic.name, index, image.group}, config, replicas,
         options_.replica_lag_max, options_.announce, options_.on_members, DiskEventsOf(),
         options_.producer_expiration);
-    if (topic.name == kOffsetsTopic) partition->CoordinateGroups(options_.groups);
+    if (topic.name == kOffsetsTopic) partition->CoordinateGroups(options_.groups, options_.image);
     found->second.partition = partition;
     found->second.identity = opening.identity;
     found->second.topic = of;
@@ -211,10 +216,19 @@ absl::Status PartitionSet::RemoveLog(const storage::LogEnv& env,
                                      const storage::LogIdentity& identity,
                                      const std::string& folder) {
   RETURN_IF_ERROR(storage::Log::Remove(env.fs, env.kv, identity.group, folder));
+  return RemoveRows(env, identity.group);
+}
+
+// Those beside the log's own.
+absl::Status PartitionSet::RemoveRows(const storage::LogEnv& env, GroupId group) {
   storage::KvBatch rows;
-  rows.Delete(storage::KvFamily::kPartition, ProducerKeeper::RowKey(identity.group));
+  rows.Delete(storage::KvFamily::kPartition, ProducerKeeper::RowKey(group));
   RETURN_IF_ERROR(env.kv.Write(rows, /*sync=*/false));
-  return storage::HardStateStore(env.kv).ClearUnflushed({identity.group});
+  return storage::HardStateStore(env.kv).ClearUnflushed({group});
+}
+
+void PartitionSet::FinishDeletions(std::vector<std::string> paths) {
+  for (std::string& path : paths) reaper_.Reap(std::move(path), Duration(0));
 }
 
 absl::Status PartitionSet::SetAside(const storage::LogEnv& env, GroupId group,
@@ -395,9 +409,11 @@ absl::Status PartitionSet::RemoveFiles(const storage::LogEnv& env,
   // First: an older image, after a loss of power, must not make a voter of what is left.
   absl::Status removed =
       why == Leave::kMoved ? store.SaveSince(identity.group, since + 1) : absl::OkStatus();
-  if (removed.ok()) {
-    removed = why == Leave::kDamaged ? SetAside(env, identity.group, folder)
-                                     : RemoveLog(env, identity, folder);
+  if (removed.ok() && why == Leave::kDamaged) {
+    removed = SetAside(env, identity.group, folder);
+  } else if (removed.ok()) {
+    removed = storage::Log::GiveUp(env.fs, env.kv, identity.group, folder);
+    if (removed.ok()) removed = RemoveRows(env, identity.group);
   }
   if (removed.ok() && why == Leave::kDeleted) removed = store.Remove(identity.group);
   if (!removed.ok()) {
@@ -416,6 +432,10 @@ void PartitionSet::OnClosed(GroupId group, Leave why, const absl::Status& remove
     if (found == entries_.end()) return;
     // A disk that cannot be written takes no other replica either.
     if (why == Leave::kDamaged && !removed.ok()) return;
+    if (why != Leave::kDamaged) {
+      reaper_.Reap(storage::GivenUpPath(FolderOf(found->second.identity)),
+                   BoundedMillis(found->second.config->file_delete_delay_ms));
+    }
     if (found->second.why != why) {
       // There is another reason by now, and more to be removed.
       options_.shards[0]->executor().Post([this, group] { Close(group); });
@@ -452,6 +472,11 @@ void PartitionSet::StopOne(std::shared_ptr<DataPartition> partition) {
 void PartitionSet::Stop(Task closed) {
   stopped_ = true;
   on_stopped_ = std::move(closed);
+  ++busy_;
+  reaper_.Stop([this] {
+    --busy_;
+    MaybeStopped();
+  });
   for (std::shared_ptr<DataPartition>& partition : All()) StopOne(std::move(partition));
   options_.shards[0]->executor().Post([this] { MaybeStopped(); });
 }

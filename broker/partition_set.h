@@ -21,6 +21,7 @@
 #include "common/ids.h"
 #include "coordinator/metadata_image.h"
 #include "raft/types.h"
+#include "storage/file_reaper.h"
 
 namespace garam {
 
@@ -39,6 +40,7 @@ class PartitionSet {
     // Of the topics' settings on this broker, as an image has them.
     std::function<std::map<std::string, std::string>(const MetadataImage&)> topic_defaults;
     GroupSettings groups;
+    GroupHost::Image image;
     DataPartition::Announce announce;
     std::function<void(GroupId)> on_deleted;
     // A group that goes on without this broker is gone from here; it may be wanted here again.
@@ -49,10 +51,12 @@ class PartitionSet {
     std::function<void(GroupId, const absl::Status&)> on_can_append;
   };
 
-  explicit PartitionSet(Options options) : options_(std::move(options)) {}
+  explicit PartitionSet(Options options);
 
   // Makes the set what `image` says.
   void Reconcile(const MetadataImage& image);
+  // What an earlier process gave up and did not come to delete.
+  void FinishDeletions(std::vector<std::string> paths);
   // Closes every partition; `closed` runs on executor 0 when all is quiet.
   void Stop(Task closed);
 
@@ -123,6 +127,7 @@ class PartitionSet {
                                   const Found& found) const;
   static absl::Status RemoveLog(const storage::LogEnv& env, const storage::LogIdentity& identity,
                                 const std::string& folder);
+  static absl::Status RemoveRows(const storage::LogEnv& env, GroupId group);
   absl::Status RemoveFiles(const storage::LogEnv& env, const storage::LogIdentity& identity,
                            LogIndex since, Leave why) const;
   void Replace(GroupId group);
@@ -136,6 +141,7 @@ class PartitionSet {
   std::string FolderOf(const storage::LogIdentity& identity) const;
 
   Options options_;
+  storage::FileReaper reaper_;  // Of folders. Executor 0.
   std::atomic<bool> stopped_{false};
   size_t busy_ = 0;  // Replicas that are being opened, closed or stopped. Executor 0, as the next.
   Task on_stopped_;

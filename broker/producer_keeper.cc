@@ -46,9 +46,10 @@ std::string ProducerKeeper::RowKey(GroupId group) {
 void ProducerKeeper::Start() { Restart(); }
 
 void ProducerKeeper::Close(Task closed) {
-  // So that the next start reads nothing.
+  // So that the next start reads nothing. What was proposed may not have come to the log.
   const LogIndex last = replica_.core().last_index();
-  if (ready_ && bytes_ > 0 && last == replica_.core().commit_index()) Save(MakeSnapshot(last));
+  const bool committed = last == replica_.core().commit_index() && state_.last_index() <= last;
+  if (ready_ && bytes_ > 0 && committed) Save(MakeSnapshot(last));
   closing_ = true;
   ready_ = false;
   ++restarts_;
@@ -82,7 +83,7 @@ void ProducerKeeper::Restart() {
 
 void ProducerKeeper::OnLoaded(uint64_t restart, absl::StatusOr<std::optional<std::string>> row) {
   if (restart != restarts_) return;
-  next_ = replica_.core().first_index();
+  next_ = replica_.log().first_index();
   if (!row.ok()) {
     LogWarn("group {}: the snapshot of its producers: {}", replica_.group().value(),
             row.status().ToString());
@@ -105,8 +106,8 @@ bool ProducerKeeper::TakeRow(const std::string& row) {
   const Term term(LoadBigEndian<int32_t>(row.data() + 1));
   const raft::Core& core = replica_.core();
   const LogIndex through = state->last_index();
-  if (through < core.first_index() - 1 || through > core.last_index() ||
-      core.terms().TermAt(through) != term) {
+  if (through < replica_.log().first_index() - 1 || through > core.last_index() ||
+      replica_.TermAt(through) != term) {
     return false;
   }
   state_ = *std::move(state);
@@ -116,7 +117,7 @@ bool ProducerKeeper::TakeRow(const std::string& row) {
 void ProducerKeeper::Replay() {
   const LogIndex last = replica_.core().last_index();
   if (Mutated(Mutation::kProducersForgotten)) next_ = last + 1;
-  next_ = std::max(next_, replica_.core().first_index());
+  next_ = std::max(next_, replica_.log().first_index());
   if (next_ > last) {
     ready_ = true;
     return events_.on_ready();
@@ -131,11 +132,12 @@ void ProducerKeeper::Replay() {
 
 void ProducerKeeper::OnReplayed(uint64_t restart, absl::StatusOr<std::vector<LogEntry>> entries) {
   if (restart != restarts_) return;
-  const raft::Core& core = replica_.core();
   if (!entries.ok() || entries->empty()) return ReplayLater();
   for (const LogEntry& entry : *entries) {
-    // What was read may have been replaced meanwhile.
-    if (entry.index != next_ || core.terms().TermAt(entry.index) != entry.term) break;
+    // What was read may have been replaced meanwhile. Compaction keeps what matters here.
+    const bool follows =
+        entry.index == next_ || (entry.index > next_ && next_ < replica_.log().whole_from());
+    if (!follows || replica_.TermAt(entry.index) != entry.term) break;
     Apply(entry);
     next_ = entry.index + 1;
   }
@@ -170,7 +172,7 @@ void ProducerKeeper::Apply(const LogEntry& entry) {
 
 ProducerKeeper::Snapshot ProducerKeeper::MakeSnapshot(LogIndex through) const {
   Snapshot made{through, std::string(kRowHeaderBytes, kRowFormat)};
-  StoreBigEndian<int32_t>(made.row.data() + 1, replica_.core().terms().TermAt(through).value());
+  StoreBigEndian<int32_t>(made.row.data() + 1, replica_.TermAt(through).value());
   made.row += state_.EncodeSnapshot(through);
   return made;
 }

@@ -288,6 +288,22 @@ absl::StatusOr<ProducerState> ProducerState::DecodeSnapshot(std::string_view byt
   return state;
 }
 
+std::vector<LogIndex> ProducerState::BatchIndexes() const {
+  std::vector<LogIndex> indexes;
+  indexes.reserve(producers_.size() * kBatchesKept + undo_.size());
+  const auto note = [&indexes](const History& history) {
+    for (size_t i = 0; i < history.size(); ++i) indexes.push_back(history.At(i).index);
+  };
+  for (const auto& [id, history] : producers_) note(*history);
+  for (const Undo& undo : undo_) {
+    if (undo.dropped.index > LogIndex(0)) indexes.push_back(undo.dropped.index);
+    if (undo.before != nullptr) note(*undo.before);
+  }
+  std::sort(indexes.begin(), indexes.end());
+  indexes.erase(std::unique(indexes.begin(), indexes.end()), indexes.end());
+  return indexes;
+}
+
 void ProducerState::ForEach(absl::FunctionRef<void(const Producer&)> visit) const {
   for (const auto& [index, producer_id] : order_) {
     const History& history = *producers_.at(producer_id);

@@ -37,6 +37,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
@@ -138,6 +139,10 @@ class ProducerState {
 
   // From the one whose last batch is the oldest on. `visit` must not change this.
   void ForEach(absl::FunctionRef<void(const Producer&)> visit) const;
+
+  // Of every batch that is remembered, or will be when changes are taken back: ascending. A log
+  // with no other batches of producers makes the same state.
+  std::vector<LogIndex> BatchIndexes() const;
 
   size_t size() const { return producers_.size(); }
   // The least index of a last batch: an Expire up to here forgets nobody. Nothing: nobody is known.

@@ -119,9 +119,9 @@ void Replica::Carry(raft::Ready ready) {
   if (ready.confirmed_round) events_.OnStillLeader(*ready.confirmed_round);
 }
 
-// What the log has dropped, followers can no longer be sent as entries.
+// What the log has dropped or compacted, followers can no longer be sent as entries.
 void Replica::DropPrefix() {
-  if (log_->first_index() > core_->first_index()) core_->DropPrefix(log_->first_index());
+  if (log_->whole_from() > core_->first_index()) core_->DropPrefix(log_->whole_from());
 }
 
 void Replica::DropBefore(LogIndex index) {
@@ -129,6 +129,25 @@ void Replica::DropBefore(LogIndex index) {
   log_->DropBefore(index);
   DropPrefix();
   MarkDirty();
+}
+
+absl::Status Replica::ReplaceSegments(storage::CleanedSegment cleaned) {
+  if (closed_ || installing_ || copy_->under_way()) {
+    return absl::AbortedError("the log is being replaced or closed");
+  }
+  RETURN_IF_ERROR(log_->Replace(std::move(cleaned)));
+  DropPrefix();
+  MarkDirty();
+  return absl::OkStatus();
+}
+
+LogIndex Replica::CompactBefore() const {
+  return std::min({core_->compact_before(), core_->commit_index() + 1, log_->durable_index() + 1});
+}
+
+Term Replica::TermAt(LogIndex index) const {
+  return index + 1 < core_->first_index() ? log_->terms().TermAt(index)
+                                          : core_->terms().TermAt(index);
 }
 
 void Replica::GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done) {

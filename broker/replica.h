@@ -107,6 +107,14 @@ class Replica final : public storage::LogObserver {
   // Asks the shard to call Drain at the end of this turn.
   void MarkDirty();
 
+  // What compaction has made of sealed segments takes their place; as storage::Log::Replace. What
+  // is gone from them, followers get no more as entries.
+  absl::Status ReplaceSegments(storage::CleanedSegment cleaned);
+  // D14: nothing at or above this may be compacted here.
+  LogIndex CompactBefore() const;
+  // Of any entry of the log, also where compaction has come by.
+  Term TermAt(LogIndex index) const;
+
   // A part of the log for a member that is far behind (D15). kNotLeader, kNotFound.
   void GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done);
   // Has the log replaced; called by its LogCopy. kAborted when it no longer makes sense.

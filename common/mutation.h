@@ -46,6 +46,12 @@ enum class Mutation : uint8_t {
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
   kReadUncommitted,        // Fetches see what is not committed.
   kProducersForgotten,     // A start does not learn from the log what producers have sent.
+  kGroupsAnswerEarly,      // What groups keep is acknowledged before it is committed.
+  kGroupsNotFollowed,      // D21: who does not lead does not apply what groups keep.
+  kRetentionAboveCommit,   // Retention also counts in what is not committed.
+  kStartBeforeCommit,      // A log begins where an entry says that is not committed.
+  kCleanPartSkipped,       // Compaction leaves what it has cleaned before as it is.
+  kCompactsUncommitted,    // D14: it does not look at what the others have.
   kCount,
 };
 

@@ -86,6 +86,7 @@ absl::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidRegex:
     case Errc::kOutOfOrderSequence:
     case Errc::kInvalidProducerEpoch:
+    case Errc::kInvalidUpdateVersion:
       return absl::StatusCode::kInvalidArgument;
   }
   return absl::StatusCode::kInternal;
@@ -180,6 +181,7 @@ std::string_view ErrcName(Errc errc) {
     GARAM_ERRC_NAME(UnsupportedAssignor);
     GARAM_ERRC_NAME(InvalidRegex);
     GARAM_ERRC_NAME(Throttled);
+    GARAM_ERRC_NAME(InvalidUpdateVersion);
 #undef GARAM_ERRC_NAME
   }
   return "Unknown";

@@ -74,6 +74,7 @@ enum class Errc : int {
   kUnsupportedAssignor,           // No such server-side assignor.
   kInvalidRegex,                  // Not a regular expression.
   kThrottled,                     // Out of a bounded resource: try again.
+  kInvalidUpdateVersion,          // A feature cannot have that level, or not from where it is.
 };
 
 // A Status whose code follows `errc` and whose payload carries it. `message` is for a person: one

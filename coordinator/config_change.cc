@@ -104,13 +104,42 @@ absl::StatusOr<std::string> ChangeBroker(const MetadataImage& image,
   return command.SerializeAsString();
 }
 
+// They need not exist for their configs to be set, as in Kafka.
+absl::StatusOr<std::string> ChangeResource(const MetadataImage& image,
+                                           const ControllerDefaults& defaults, ConfiguredKind kind,
+                                           const std::string& name, const ConfigChange& change) {
+  constexpr size_t kNameCharactersMax = 1024;
+  if (name.size() > kNameCharactersMax) {
+    return MakeError(Errc::kInvalidRequest, absl::StrCat("Names of what has configs have at most ",
+                                                         kNameCharactersMax, " characters here."));
+  }
+  const ConfigMap& before = image.ConfigsOf(kind, name);
+  const ConfigScope scope =
+      kind == ConfiguredKind::kGroup ? ConfigScope::kGroup : ConfigScope::kClientMetrics;
+  ASSIGN_OR_RETURN(const Configs configs, Edited(defaults, scope, before, change));
+  if (defaults.check_resource_configs) {
+    RETURN_IF_ERROR(defaults.check_resource_configs(kind, configs));
+  }
+  if (configs == before) return std::string();
+  metadata::Command command = NewCommand();
+  *command.mutable_set_resource_configs() = ToProto(kind, name, configs);
+  return command.SerializeAsString();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> PlanConfigChange(const MetadataImage& image,
                                              const ControllerDefaults& defaults,
                                              const ConfigChange& change) {
-  return change.topic.empty() ? ChangeBroker(image, defaults, change)
-                              : ChangeTopic(image, defaults, change);
+  if (!change.topic.empty()) return ChangeTopic(image, defaults, change);
+  if (!change.group.empty()) {
+    return ChangeResource(image, defaults, ConfiguredKind::kGroup, change.group, change);
+  }
+  if (!change.client_metrics.empty()) {
+    return ChangeResource(image, defaults, ConfiguredKind::kClientMetrics, change.client_metrics,
+                          change);
+  }
+  return ChangeBroker(image, defaults, change);
 }
 
 }  // namespace garam

@@ -1,5 +1,5 @@
-// Configs of topics, and of brokers while they run: what the controller makes of a request to
-// change them. Pure.
+// Configs of topics, of brokers while they run, of groups and of subscriptions to metrics: what the
+// controller makes of a request to change them. Pure.
 //
 // Threads: any. Errors: Errc in Status, with the messages that Kafka's users know.
 #pragma once
@@ -25,11 +25,14 @@ struct ConfigEdit {
   friend bool operator==(const ConfigEdit&, const ConfigEdit&) = default;
 };
 
-// What is to become of the configs of one topic, or of a broker.
+// What is to become of the configs of one topic, group, subscription to metrics or broker: whatever
+// it names.
 struct ConfigChange {
-  std::string topic{};      // Empty: not of a topic.
-  NodeId broker = kNoNode;  // Where it is not of a topic; kNoNode: of every broker.
-  bool replaces = false;    // What is not among the edits is to be unset.
+  std::string topic{};
+  NodeId broker = kNoNode;  // Where it names nothing else; kNoNode: of every broker.
+  std::string group{};
+  std::string client_metrics{};
+  bool replaces = false;  // What is not among the edits is to be unset.
   std::vector<ConfigEdit> edits{};
   friend bool operator==(const ConfigChange&, const ConfigChange&) = default;
 };

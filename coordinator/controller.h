@@ -57,9 +57,11 @@ enum class ConfigSource : int8_t {
   kDynamicDefaultBroker = 3,
   kStaticBroker = 4,
   kDefault = 5,
+  kClientMetrics = 7,
+  kGroup = 8,
 };
 
-enum class ConfigScope { kTopic, kBroker };
+enum class ConfigScope { kTopic, kBroker, kGroup, kClientMetrics };
 
 struct EffectiveConfig {
   std::string name{};
@@ -94,8 +96,11 @@ struct ControllerDefaults {
   // Validates all that is to be set for a broker while it runs. Unset: anything is taken.
   std::function<absl::Status(const std::map<std::string, std::string>& configs)>
       check_broker_configs;
-  // What a key that is a list holds where nothing is set, of a topic or of a broker; nothing when
-  // it is no list. Unset: none is.
+  // Validates all that is to be set for a group, or for a subscription to the metrics of clients.
+  // Unset: anything is taken.
+  std::function<absl::Status(ConfiguredKind kind, const ConfigMap& configs)> check_resource_configs;
+  // What a key that is a list holds where nothing is set; nothing when it is no list. Unset: none
+  // is.
   std::function<std::optional<std::string>(ConfigScope scope, const std::string& key)> list_default;
 };
 

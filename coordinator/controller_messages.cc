@@ -148,6 +148,8 @@ void Put(const AlterConfigsRequest& request, controller::Request& to) {
     controller::ConfigChange& change = *alter.add_changes();
     change.set_topic(from.topic);
     change.set_node(from.broker.value());
+    change.set_group(from.group);
+    change.set_client_metrics(from.client_metrics);
     change.set_replaces(from.replaces);
     for (const ConfigEdit& edit : from.edits) {
       controller::ConfigEdit& put = *change.add_edits();
@@ -164,6 +166,8 @@ absl::StatusOr<AlterConfigsRequest> Get(const controller::AlterConfigs& alter) {
     ConfigChange& change = request.changes.emplace_back();
     change.topic = from.topic();
     change.broker = NodeId(from.node());
+    change.group = from.group();
+    change.client_metrics = from.client_metrics();
     change.replaces = from.replaces();
     for (const controller::ConfigEdit& edit : from.edits()) {
       if (edit.op() < 0 || edit.op() > static_cast<int32_t>(ConfigOp::kSubtract)) {
@@ -236,6 +240,108 @@ void Put(const CreatePartitionsReply& reply, controller::Reply& to) {
 
 void Put(const AllocateProducerIdsRequest& request, controller::Request& to) {
   to.mutable_allocate_producer_ids()->set_count(request.count);
+}
+
+void Put(const AlterQuotasRequest& request, controller::Request& to) {
+  controller::AlterQuotas& alter = *to.mutable_alter_quotas();
+  alter.set_validate_only(request.validate_only);
+  for (const QuotaChange& from : request.changes) {
+    controller::QuotaChange& change = *alter.add_changes();
+    for (const auto& [type, name] : from.entity) {
+      metadata::QuotaEntity& entity = *change.add_entity();
+      entity.set_type(type);
+      if (name.has_value()) entity.set_name(*name);
+    }
+    for (const QuotaOp& op : from.ops) {
+      controller::QuotaOp& put = *change.add_ops();
+      put.set_key(op.key);
+      if (op.value.has_value()) put.set_value(*op.value);
+    }
+  }
+}
+
+AlterQuotasRequest Get(const controller::AlterQuotas& alter) {
+  AlterQuotasRequest request{.validate_only = alter.validate_only()};
+  for (const controller::QuotaChange& from : alter.changes()) {
+    QuotaChange& change = request.changes.emplace_back();
+    for (const metadata::QuotaEntity& entity : from.entity()) {
+      auto& [type, name] = change.entity.emplace_back();
+      type = entity.type();
+      if (entity.has_name()) name = entity.name();
+    }
+    for (const controller::QuotaOp& put : from.ops()) {
+      QuotaOp& op = change.ops.emplace_back();
+      op.key = put.key();
+      if (put.has_value()) op.value = put.value();
+    }
+  }
+  return request;
+}
+
+void Put(const UpdateFeaturesRequest& request, controller::Request& to) {
+  controller::UpdateFeatures& update = *to.mutable_update_features();
+  update.set_validate_only(request.validate_only);
+  for (const FeatureUpdate& from : request.updates) {
+    controller::FeatureUpdate& feature = *update.add_updates();
+    feature.set_name(from.name);
+    feature.set_level(from.level);
+    feature.set_kind(static_cast<int32_t>(from.kind));
+  }
+}
+
+absl::StatusOr<UpdateFeaturesRequest> Get(const controller::UpdateFeatures& update) {
+  UpdateFeaturesRequest request{.validate_only = update.validate_only()};
+  for (const controller::FeatureUpdate& from : update.updates()) {
+    if (from.kind() < static_cast<int32_t>(FeatureUpdateKind::kUpgrade) ||
+        from.kind() > static_cast<int32_t>(FeatureUpdateKind::kUnsafeDowngrade) ||
+        from.level() != static_cast<int16_t>(from.level())) {
+      return MakeError(Errc::kInvalidRequest, "an update of a feature of no known kind");
+    }
+    request.updates.push_back({from.name(), static_cast<int16_t>(from.level()),
+                               static_cast<FeatureUpdateKind>(from.kind())});
+  }
+  return request;
+}
+
+void Put(const DescribeQuorumRequest&, controller::Request& to) { to.mutable_describe_quorum(); }
+
+void Put(const AlterQuotasReply& reply, controller::Reply& to) {
+  *to.mutable_alter_quotas()->mutable_changes() = ToProto(reply.statuses);
+}
+
+void Put(const UpdateFeaturesReply&, controller::Reply& to) { to.mutable_update_features(); }
+
+void Put(const DescribeQuorumReply& reply, controller::Reply& to) {
+  controller::DescribeQuorumReply& quorum = *to.mutable_describe_quorum();
+  quorum.set_leader(reply.quorum.leader.value());
+  quorum.set_term(reply.quorum.term.value());
+  quorum.set_commit(static_cast<uint64_t>(reply.quorum.commit.value()));
+  for (const QuorumMember& from : reply.quorum.members) {
+    controller::QuorumMember& member = *quorum.add_members();
+    member.set_node(from.node.value());
+    member.set_incarnation(from.incarnation.value());
+    member.set_votes(from.votes);
+    member.set_last_index(static_cast<uint64_t>(from.last_index.value()));
+    if (from.fetched_ms.has_value()) member.set_fetched_ms(*from.fetched_ms);
+    if (from.caught_up_ms.has_value()) member.set_caught_up_ms(*from.caught_up_ms);
+  }
+}
+
+DescribeQuorumReply Get(LogIndex index, const controller::DescribeQuorumReply& quorum) {
+  DescribeQuorumReply reply{.index = index};
+  reply.quorum.leader = NodeId(quorum.leader());
+  reply.quorum.term = Term(quorum.term());
+  reply.quorum.commit = LogIndex(static_cast<int64_t>(quorum.commit()));
+  for (const controller::QuorumMember& from : quorum.members()) {
+    QuorumMember& member = reply.quorum.members.emplace_back();
+    member.node = NodeId(from.node());
+    member.incarnation = Incarnation(from.incarnation());
+    member.votes = from.votes();
+    member.last_index = LogIndex(static_cast<int64_t>(from.last_index()));
+    if (from.has_fetched_ms()) member.fetched_ms = from.fetched_ms();
+    if (from.has_caught_up_ms()) member.caught_up_ms = from.caught_up_ms();
+  }
+  return reply;
 }
 
 controller::CreatedTopic ToProto(const CreatedTopic& topic) {
@@ -374,6 +480,12 @@ absl::StatusOr<ControllerRequest> DecodeControllerRequest(std::string_view bytes
       return Get(proto.create_partitions());
     case controller::Request::kAllocateProducerIds:
       return AllocateProducerIdsRequest{.count = proto.allocate_producer_ids().count()};
+    case controller::Request::kAlterQuotas:
+      return Get(proto.alter_quotas());
+    case controller::Request::kUpdateFeatures:
+      return Get(proto.update_features());
+    case controller::Request::kDescribeQuorum:
+      return DescribeQuorumRequest{};
     case controller::Request::REQUEST_NOT_SET:
       break;
   }
@@ -424,6 +536,13 @@ absl::StatusOr<ControllerReply> DecodeControllerReply(std::string_view bytes) {
     case controller::Reply::kAllocateProducerIds:
       return AllocateProducerIdsReply{
           .index = index, .first = static_cast<int64_t>(proto.allocate_producer_ids().first())};
+    case controller::Reply::kAlterQuotas:
+      return AlterQuotasReply{.index = index,
+                              .statuses = FromProto(proto.alter_quotas().changes())};
+    case controller::Reply::kUpdateFeatures:
+      return UpdateFeaturesReply{.index = index};
+    case controller::Reply::kDescribeQuorum:
+      return Get(index, proto.describe_quorum());
     case controller::Reply::REPLY_NOT_SET:
       break;
   }

@@ -14,10 +14,13 @@
 #include "absl/status/statusor.h"
 #include "common/ids.h"
 #include "common/uuid.h"
+#include "coordinator/client_quotas.h"
 #include "coordinator/config_change.h"
 #include "coordinator/controller.h"
+#include "coordinator/features.h"
 #include "coordinator/metadata_image.h"
 #include "coordinator/new_partitions.h"
+#include "coordinator/quorum_watch.h"
 #include "coordinator/reassignment.h"
 
 namespace garam {
@@ -56,10 +59,20 @@ struct CreatePartitionsRequest {
 struct AllocateProducerIdsRequest {
   uint32_t count = 0;
 };
+struct AlterQuotasRequest {
+  std::vector<QuotaChange> changes{};
+  bool validate_only = false;
+};
+struct UpdateFeaturesRequest {
+  std::vector<FeatureUpdate> updates{};
+  bool validate_only = false;
+};
+struct DescribeQuorumRequest {};
 using ControllerRequest =
     std::variant<CreateTopicsRequest, DeleteTopicsRequest, RegisterBrokerRequest,
                  MoveReplicasRequest, MembersReachedRequest, UnregisterBrokerRequest,
-                 AlterConfigsRequest, CreatePartitionsRequest, AllocateProducerIdsRequest>;
+                 AlterConfigsRequest, CreatePartitionsRequest, AllocateProducerIdsRequest,
+                 AlterQuotasRequest, UpdateFeaturesRequest, DescribeQuorumRequest>;
 
 // An answer to one of the requests above; `topics` or `statuses` has one item for each asked.
 struct CreateTopicsReply {
@@ -95,10 +108,22 @@ struct AllocateProducerIdsReply {
   LogIndex index{};
   int64_t first = -1;  // Of the block.
 };
+struct AlterQuotasReply {
+  LogIndex index{};
+  std::vector<absl::Status> statuses{};
+};
+struct UpdateFeaturesReply {
+  LogIndex index{};
+};
+struct DescribeQuorumReply {
+  LogIndex index{};
+  QuorumState quorum{};
+};
 using ControllerReply =
     std::variant<CreateTopicsReply, DeleteTopicsReply, RegisterBrokerReply, MoveReplicasReply,
                  MembersReachedReply, UnregisterBrokerReply, AlterConfigsReply,
-                 CreatePartitionsReply, AllocateProducerIdsReply>;
+                 CreatePartitionsReply, AllocateProducerIdsReply, AlterQuotasReply,
+                 UpdateFeaturesReply, DescribeQuorumReply>;
 
 std::string EncodeControllerRequest(const ControllerRequest& request);
 // kInvalidRequest when damaged, kUnsupportedVersion when of a newer format.

@@ -134,6 +134,45 @@ std::map<std::string, std::string> FromProto(const ConfigRows& configs) {
   return map;
 }
 
+metadata::SetClientQuotas ToProto(const QuotaEntity& entity, const QuotaValues& values) {
+  metadata::SetClientQuotas proto;
+  for (const auto& [type, name] : entity) {
+    metadata::QuotaEntity& to = *proto.add_entity();
+    to.set_type(type);
+    if (name.has_value()) to.set_name(*name);
+  }
+  for (const auto& [key, value] : values) {
+    metadata::QuotaValue& to = *proto.add_values();
+    to.set_key(key);
+    to.set_value(value);
+  }
+  return proto;
+}
+
+QuotaEntity EntityFromProto(const metadata::SetClientQuotas& quotas) {
+  QuotaEntity entity;
+  for (const metadata::QuotaEntity& from : quotas.entity()) {
+    std::optional<std::string>& name = entity[from.type()];
+    if (from.has_name()) name = from.name();
+  }
+  return entity;
+}
+
+QuotaValues ValuesFromProto(const metadata::SetClientQuotas& quotas) {
+  QuotaValues values;
+  for (const metadata::QuotaValue& from : quotas.values()) values[from.key()] = from.value();
+  return values;
+}
+
+metadata::SetResourceConfigs ToProto(ConfiguredKind kind, const std::string& name,
+                                     const ConfigMap& configs) {
+  metadata::SetResourceConfigs proto;
+  proto.set_kind(static_cast<int32_t>(kind));
+  proto.set_name(name);
+  *proto.mutable_configs() = ToProto(configs);
+  return proto;
+}
+
 metadata::CreateTopic ToProto(const TopicImage& topic) {
   metadata::CreateTopic proto;
   proto.set_name(topic.name);

@@ -33,6 +33,13 @@ using ConfigRows = google::protobuf::RepeatedPtrField<metadata::Config>;
 ConfigRows ToProto(const std::map<std::string, std::string>& configs);
 std::map<std::string, std::string> FromProto(const ConfigRows& configs);
 
+metadata::SetClientQuotas ToProto(const QuotaEntity& entity, const QuotaValues& values);
+QuotaEntity EntityFromProto(const metadata::SetClientQuotas& quotas);
+QuotaValues ValuesFromProto(const metadata::SetClientQuotas& quotas);
+
+metadata::SetResourceConfigs ToProto(ConfiguredKind kind, const std::string& name,
+                                     const ConfigMap& configs);
+
 metadata::CreateTopic ToProto(const TopicImage& topic);
 absl::StatusOr<TopicImage> FromProto(const metadata::CreateTopic& topic);
 

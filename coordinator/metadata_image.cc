@@ -170,6 +170,16 @@ absl::Status MetadataImage::Change(const metadata::Command& command, Applied& ap
       Change(command.set_broker_configs());
       applied.broker_configs_changed = true;
       return absl::OkStatus();
+    case metadata::Command::kSetClientQuotas:
+      Change(command.set_client_quotas());
+      applied.client_quotas_changed = true;
+      return absl::OkStatus();
+    case metadata::Command::kSetFeatureLevels:
+      Change(command.set_feature_levels());
+      return absl::OkStatus();
+    case metadata::Command::kSetResourceConfigs:
+      Change(command.set_resource_configs());
+      return absl::OkStatus();
     case metadata::Command::COMMAND_NOT_SET:
       break;
   }
@@ -348,6 +358,30 @@ void MetadataImage::Change(const metadata::SetBrokerConfigs& command) {
   }
 }
 
+void MetadataImage::Change(const metadata::SetClientQuotas& command) {
+  auto quotas = std::make_shared<QuotaTable>(*client_quotas_);
+  QuotaValues values = ValuesFromProto(command);
+  if (values.empty()) {
+    quotas->erase(EntityFromProto(command));
+  } else {
+    (*quotas)[EntityFromProto(command)] = std::move(values);
+  }
+  client_quotas_ = std::move(quotas);
+}
+
+void MetadataImage::Change(const metadata::SetFeatureLevels& command) {
+  for (const metadata::FeatureLevel& feature : command.features()) {
+    feature_levels_[feature.name()] = static_cast<int16_t>(feature.level());
+  }
+}
+
+void MetadataImage::Change(const metadata::SetResourceConfigs& command) {
+  auto& configs = resource_configs_[static_cast<ConfiguredKind>(command.kind())];
+  ConfigMap set = FromProto(command.configs());
+  configs =
+      set.empty() ? configs.Erase(command.name()) : configs.Set(command.name(), std::move(set));
+}
+
 bool MetadataImage::IsNew(const TopicImage& topic) const {
   if (FindColliding(topic.name) != nullptr || FindTopic(topic.id) != nullptr) return false;
   std::set<GroupId> groups;
@@ -422,6 +456,23 @@ const std::map<std::string, std::string>& MetadataImage::BrokerConfigs(NodeId no
   return found == broker_configs_.end() ? none : found->second;
 }
 
+const ConfigMap& MetadataImage::ConfigsOf(ConfiguredKind kind, std::string_view name) const {
+  static const ConfigMap none;
+  const auto configs = resource_configs_.find(kind);
+  if (configs == resource_configs_.end()) return none;
+  const ConfigMap* found = configs->second.Find(name);
+  return found == nullptr ? none : *found;
+}
+
+std::vector<std::string> MetadataImage::NamesOf(ConfiguredKind kind) const {
+  std::vector<std::string> names;
+  const auto configs = resource_configs_.find(kind);
+  if (configs == resource_configs_.end()) return names;
+  configs->second.ForEach(
+      [&](const std::string& name, const ConfigMap&) { names.push_back(name); });
+  return names;
+}
+
 std::shared_ptr<const TopicImage> MetadataImage::FindTopic(std::string_view name) const {
   const auto* found = topics_by_name_.Find(name);
   return found == nullptr ? nullptr : *found;
@@ -460,6 +511,19 @@ std::string MetadataImage::EncodeSnapshot() const {
     to.set_node(node.value());
     *to.mutable_configs() = ToProto(configs);
   }
+  for (const auto& [entity, values] : *client_quotas_) {
+    *snapshot.add_client_quotas() = ToProto(entity, values);
+  }
+  for (const auto& [name, level] : feature_levels_) {
+    metadata::FeatureLevel& to = *snapshot.mutable_feature_levels()->add_features();
+    to.set_name(name);
+    to.set_level(level);
+  }
+  for (const auto& [kind, all] : resource_configs_) {
+    all.ForEach([&snapshot, kind = kind](const std::string& name, const ConfigMap& configs) {
+      *snapshot.add_resource_configs() = ToProto(kind, name, configs);
+    });
+  }
   ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     *snapshot.add_topics() = ToProto(*topic);
   });
@@ -485,6 +549,9 @@ absl::StatusOr<std::shared_ptr<const MetadataImage>> MetadataImage::DecodeSnapsh
     image->brokers_[broker.node] = std::make_shared<const BrokerImage>(std::move(broker));
   }
   for (const metadata::SetBrokerConfigs& from : snapshot.broker_configs()) image->Change(from);
+  for (const metadata::SetClientQuotas& from : snapshot.client_quotas()) image->Change(from);
+  image->Change(snapshot.feature_levels());
+  for (const metadata::SetResourceConfigs& from : snapshot.resource_configs()) image->Change(from);
   for (const metadata::CreateTopic& from : snapshot.topics()) {
     ASSIGN_OR_RETURN(TopicImage topic, FromProto(from));
     if (!image->IsNew(topic)) return Damaged("a snapshot that has a topic or a group twice");

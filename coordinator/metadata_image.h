@@ -34,6 +34,9 @@ class FormCluster;
 class RegisterBroker;
 class ReplaceVoter;
 class SetBrokerConfigs;
+class SetClientQuotas;
+class SetFeatureLevels;
+class SetResourceConfigs;
 }  // namespace garam::metadata
 
 namespace garam {
@@ -117,6 +120,17 @@ struct GroupPlace {
   const PartitionImage& image() const { return *topic->Find(partition); }
 };
 
+// What has configs besides topics and brokers. The numbers are on disk.
+enum class ConfiguredKind : int32_t { kGroup = 1, kClientMetrics = 2 };
+
+using ConfigMap = std::map<std::string, std::string>;
+
+// Whom a quota is for: a name by type ("user", "client-id", "ip"); no name: whoever has none of its
+// own.
+using QuotaEntity = std::map<std::string, std::optional<std::string>>;
+using QuotaValues = std::map<std::string, double>;
+using QuotaTable = std::map<QuotaEntity, QuotaValues>;
+
 class MetadataImage {
  public:
   // What one committed command did.
@@ -128,6 +142,7 @@ class MetadataImage {
     std::vector<TopicId> changed_topics{};
     bool brokers_changed = false;
     bool broker_configs_changed = false;
+    bool client_quotas_changed = false;
   };
 
   // Before the first command.
@@ -166,6 +181,16 @@ class MetadataImage {
   // What is set for a broker while it runs, by the broker's key; kNoNode: for every broker.
   const std::map<std::string, std::string>& BrokerConfigs(NodeId node) const;
 
+  // What is set of the configs of a group, or of a subscription to the metrics of clients; and the
+  // names of those that have any set, in order.
+  const ConfigMap& ConfigsOf(ConfiguredKind kind, std::string_view name) const;
+  std::vector<std::string> NamesOf(ConfiguredKind kind) const;
+
+  // Never null; nobody in it has no quota at all.
+  const std::shared_ptr<const QuotaTable>& client_quotas() const { return client_quotas_; }
+  // Levels that have been set; coordinator/features.h says what holds for the others.
+  const std::map<std::string, int16_t>& feature_levels() const { return feature_levels_; }
+
   size_t topic_count() const { return topics_by_name_.size(); }
   size_t partition_count() const { return groups_.size(); }
   // Null when there is none.
@@ -191,6 +216,9 @@ class MetadataImage {
   absl::Status Change(const metadata::AlterTopic& command, Applied& applied);
   absl::Status Change(const metadata::AddPartitions& command, Applied& applied);
   void Change(const metadata::SetBrokerConfigs& command);
+  void Change(const metadata::SetClientQuotas& command);
+  void Change(const metadata::SetFeatureLevels& command);
+  void Change(const metadata::SetResourceConfigs& command);
   // Says which topic it was.
   absl::StatusOr<TopicId> Change(const metadata::ChangeReplicas& command);
   absl::Status Change(const metadata::Command& command, Applied& applied);
@@ -206,6 +234,10 @@ class MetadataImage {
   int64_t next_producer_id_ = 0;
   std::map<NodeId, std::shared_ptr<const BrokerImage>> brokers_;
   std::map<NodeId, std::map<std::string, std::string>> broker_configs_;  // None of them is empty.
+  // None of them is empty.
+  std::map<ConfiguredKind, PersistentMap<std::string, ConfigMap>> resource_configs_;
+  std::shared_ptr<const QuotaTable> client_quotas_ = std::make_shared<const QuotaTable>();
+  std::map<std::string, int16_t> feature_levels_;
   PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_name_;
   PersistentMap<std::string, std::shared_ptr<const TopicImage>> topics_by_folded_name_;
   PersistentMap<TopicId, std::shared_ptr<const TopicImage>> topics_by_id_;

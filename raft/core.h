@@ -80,6 +80,9 @@ class Core {
   void SetStanding(Standing standing, MonoTime now);
   void SetStage(Stage stage, MonoTime now);
   void SetUncleanElection(bool unclean) { options_.unclean_election = unclean; }
+  // As leader: what every replica may compact. It only grows; followers are told, also while the
+  // group would sleep.
+  void RaiseCompactBefore(LogIndex before, MonoTime now);
 
   // The log was replaced by what a leader's committed entries are (D15): `state` is what the disk
   // says now, with no configurations where they are still the founders. Only while NeedsInstall.
@@ -138,6 +141,8 @@ class Core {
   const TermRows& terms() const { return log_.terms(); }
   const LogTail& tail() const { return log_.tail(); }
   size_t uncommitted_bytes() const { return uncommitted_bytes_; }
+  // D14, as this or the last leader has said; 0: not yet since the start.
+  LogIndex compact_before() const { return compact_before_; }
   // The latest in the log, committed or not.
   const Configuration& configuration() const { return configurations_.back().configuration; }
   LogIndex configuration_index() const { return configurations_.back().index; }
@@ -233,6 +238,7 @@ class Core {
   uint64_t durable_version_ = 0;
   RaftLog log_;
   LogIndex commit_;
+  LogIndex compact_before_;
   std::vector<InitialState::ConfigurationAt> configurations_;  // Never empty; ascending.
 
   Role role_ = Role::kFollower;

@@ -46,6 +46,7 @@ void Core::StepAppend(NodeId from, Append message, MonoTime now) {
   // Pitfall 4: what this leader has shown to agree, never simply what we have.
   verified_ = std::max(verified_, Mutated(Mutation::kAckOwnLast) ? last_index() : last);
   MoveCommit(commit, now);
+  compact_before_ = std::max(compact_before_, message.compact_before);
   MaybeEndDoubt();
   // New entries are answered when they are written or durable; anything else at once.
   Acknowledge(/*always=*/!took);

@@ -117,11 +117,12 @@ void Core::SendEntries(NodeId node, Progress& peer, std::vector<LogEntry> entrie
     peer.inflight.push_back({last, bytes});
     peer.inflight_bytes += bytes;
   }
-  Send(node,
-       Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries), last_index(),
-              configuration().LatestOf(node), first_index(), last_round_, peer.life});
+  Send(node, Append{term(), peer.session, prev, *prev_term, commit_, std::move(entries),
+                    last_index(), configuration().LatestOf(node), first_index(), last_round_,
+                    peer.life, compact_before_});
   peer.next = last + 1;
   peer.told_commit = std::max(peer.told_commit, std::min(commit_, last));
+  peer.told_compact = compact_before_;
   if (peer.state == PeerState::kProbe) {
     peer.probe_prev = prev;
     peer.awaiting = true;
@@ -324,7 +325,14 @@ bool Core::Outstanding(NodeId node, const Progress& peer) const {
 bool Core::NeedsCommitNotice(NodeId node, const Progress& peer) const {
   if (Mutated(Mutation::kSleepUntold)) return false;
   return peer.state == PeerState::kReplicate && StateOf(node) == NodeState::kUp &&
-         peer.told_commit < std::min(commit_, peer.next - 1);
+         (peer.told_commit < std::min(commit_, peer.next - 1) ||
+          peer.told_compact < compact_before_);
+}
+
+void Core::RaiseCompactBefore(LogIndex before, MonoTime now) {
+  if (!is_leader() || before <= compact_before_) return;
+  compact_before_ = before;
+  commit_moved_at_ = std::max(commit_moved_at_, now);  // There may be more to say soon.
 }
 
 std::optional<MonoTime> Core::LeaderDeadline() const {

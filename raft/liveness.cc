@@ -42,17 +42,34 @@ uint32_t Liveness::Beat(NodeId node) {
   return peer.sent++;
 }
 
-void Liveness::HandshakeDone(NodeId node, StartId start_id, MonoTime now) {
+void Liveness::HandshakeDone(NodeId node, StartId start_id, MonoTime asked_at, MonoTime now) {
+  auto found = peers_.find(node);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  if (peer.start_id && peer.start_id != start_id) {
+    // One of the two is gone, and it is not known which.
+    if (asked_at < peer.known_since) return Probe(node, peer, now);
+    peer.previous_start_id.reset();
+  }
+  Heard(node, peer, start_id, now);
+}
+
+void Liveness::HandshakeReceived(NodeId node, StartId start_id, MonoTime now) {
   auto found = peers_.find(node);
   if (found != peers_.end()) Heard(node, found->second, start_id, now);
 }
 
 void Liveness::Heard(NodeId node, Peer& peer, StartId start_id, MonoTime now) {
-  if (peer.previous_start_id == start_id) return;  // The last words of a process that is gone.
+  if (peer.previous_start_id == start_id) {
+    // The last words of a process that is gone, or the first ones that were overtaken by those.
+    if (!peer.probing) Probe(node, peer, now);
+    return;
+  }
   if (peer.start_id && peer.start_id != start_id) {
     peer.previous_start_id = peer.start_id;
     events_.push_back({node, Kind::kRestarted, start_id});
   }
+  if (peer.start_id != start_id) peer.known_since = now;
   peer.start_id = start_id;
   peer.silence_at = now + timing_.suspect_after;
   peer.pause_credited = false;

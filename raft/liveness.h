@@ -5,7 +5,9 @@
 //            timeouts run.
 //   down     all streams of the pair are closed AND a handshake made after that was refused or not
 //            answered within `handshake_wait`. Never on one reset alone.
-// A new start id is a restart, whatever the state was. Our own pause is nobody's silence: a late
+// A new start id is a restart, whatever the state was. Words may come late, and those of a process
+// after those of the next one: an answer to a handshake that was asked for since is what decides.
+// Our own pause is nobody's silence: a late
 // tick is credited to every peer.
 //
 // A pair has a stream each way, and one of them may be stuck while the other works. So heartbeats
@@ -58,8 +60,11 @@ class Liveness {
   // Any stream of the pair, of either plane and either direction, by a name of the owner's choice.
   void StreamOpened(NodeId node, uint64_t stream, MonoTime now);
   void StreamClosed(NodeId node, uint64_t stream, MonoTime now);
-  // Either side's. Who the incarnation is, is the owner's to check before.
-  void HandshakeDone(NodeId node, StartId start_id, MonoTime now);
+  // Our handshake, begun at `asked_at`, is answered. Who the incarnation is, is the owner's to
+  // check before, here and below.
+  void HandshakeDone(NodeId node, StartId start_id, MonoTime asked_at, MonoTime now);
+  // The peer's own handshake.
+  void HandshakeReceived(NodeId node, StartId start_id, MonoTime now);
   void HandshakeRefused(NodeId node, MonoTime now);
   void HandshakeTimedOut(NodeId node, MonoTime now);
   void Tick(MonoTime now);
@@ -80,6 +85,7 @@ class Liveness {
   struct Peer {
     NodeState state = NodeState::kSuspect;
     std::optional<StartId> start_id;
+    MonoTime known_since{};                    // The start id.
     std::optional<StartId> previous_start_id;  // Its last words may still come in.
     std::set<uint64_t> streams;
     std::optional<MonoTime> silence_at;  // Becomes suspect then.

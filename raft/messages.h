@@ -62,6 +62,9 @@ struct Append {
   // The latest round of questions whether the sender still leads (Raft thesis 6.4).
   uint64_t round = 0;
   uint32_t life = 0;  // CoreOptions::life of the follower, as its leader knows it.
+  // Entries below are committed, and durable on every voter that is there: each replica may compact
+  // them (D14).
+  LogIndex compact_before{0};
 };
 
 struct AppendReply {

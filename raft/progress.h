@@ -32,6 +32,7 @@ struct Progress {
   bool awaiting = false;  // A probe is on its way.
   bool reading = false;   // Its entries are being read from the disk.
   LogIndex told_commit;   // The highest commit sent such that the follower can take it over.
+  LogIndex told_compact;  // Append::compact_before, as sent last.
   std::optional<MonoTime> last_ack;
   std::optional<MonoTime> retry_at;  // Nothing came back by then: ask again.
 

@@ -70,6 +70,12 @@ class FakeFile final : public File {
     return node_->seen.size;
   }
 
+  absl::StatusOr<int64_t> ModifiedMs() override {
+    std::lock_guard lock(fs_.mutex_);
+    RETURN_IF_ERROR(Alive());
+    return node_->modified_ms;
+  }
+
  private:
   absl::Status Alive() const {
     return epoch_ == fs_.epoch_ ? absl::OkStatus() : IoError(EBADF, path_);
@@ -225,8 +231,14 @@ absl::Status FakeFileSystem::Remove(const std::string& path) {
   return absl::OkStatus();
 }
 
+void FakeFileSystem::SetWallMs(int64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  wall_ms_ = now_ms;
+}
+
 absl::Status FakeFileSystem::RemoveTree(const std::string& path) {
   std::lock_guard lock(mutex_);
+  if (int fault = Fault(Call::kRemove, path)) return Error(fault, path);
   std::vector<std::string> inside;
   for (const auto& [name, node] : names_) {
     if (name == path || absl::StartsWith(name, path + "/")) inside.push_back(name);
@@ -302,6 +314,7 @@ absl::StatusOr<FileSystem::Space> FakeFileSystem::SpaceOf(const std::string&) {
 
 absl::Status FakeFileSystem::WriteNode(Node& node, const std::string& path, int64_t position,
                                        std::span<const std::string_view> pieces) {
+  node.modified_ms = wall_ms_;
   UnsyncedWrite write{.position = position, .bytes = {}};
   for (std::string_view piece : pieces) {
     if (AllZeros(piece)) {

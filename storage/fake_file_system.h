@@ -62,6 +62,8 @@ class FakeFileSystem final : public FileSystem {
   // How many bytes all files together may hold; the write that goes over it fails with ENOSPC after
   // what fits. Nothing: no limit.
   void SetQuota(std::optional<int64_t> bytes_max);
+  // What the files that are written from now on say of the time.
+  void SetWallMs(int64_t now_ms);
   // Whether TryRead says that it would have to wait.
   void SetReadsWouldBlock(bool would_block);
 
@@ -93,6 +95,7 @@ class FakeFileSystem final : public FileSystem {
     Image seen;
     Image durable;
     std::vector<UnsyncedWrite> unsynced;
+    int64_t modified_ms = 0;
   };
   using NodePtr = std::shared_ptr<Node>;
   // A name that was given or taken: what a folder's sync makes durable.
@@ -130,6 +133,7 @@ class FakeFileSystem final : public FileSystem {
   Random* fault_random_ = nullptr;
   std::optional<int64_t> quota_;
   bool reads_would_block_ = false;
+  int64_t wall_ms_ = 0;
   uint64_t epoch_ = 1;  // Of the process: files and locks of an older one are dead.
   std::map<std::string, uint64_t> locks_;
 };

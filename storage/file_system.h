@@ -44,6 +44,8 @@ class File {
   // Sets the size; blocks that were reserved beyond it are given back.
   virtual absl::Status Truncate(int64_t size) = 0;
   virtual absl::StatusOr<int64_t> Size() = 0;
+  // When it was last written, wall time.
+  virtual absl::StatusOr<int64_t> ModifiedMs() = 0;
 };
 
 // Holds a lock of another process out; released by its destructor, or when the process ends.
@@ -67,7 +69,7 @@ class FileSystem {
   // A folder takes what is in it along; nothing may be at `to` then.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
-  // Removes a folder with all that is in it; ok when there is none.
+  // Removes a folder with all that is in it, or a file; ok when there is none.
   virtual absl::Status RemoveTree(const std::string& path) = 0;
   // Makes one folder; ok when it is there.
   virtual absl::Status MakeDirectory(const std::string& path) = 0;

@@ -64,6 +64,14 @@ Bytes EncodeFooter(const SegmentFooter& footer) {
                             {payload, sizeof(payload)});
 }
 
+Bytes EncodeGap(const EntryGap& gap) {
+  char payload[kGapBytes - kPrivateFrameBytes];
+  StoreBigEndian<int64_t>(payload, gap.last_index.value());
+  StoreBigEndian<int64_t>(payload + 8, gap.next_offset.value());
+  return EncodePrivateFrame(kGapKind, gap.first_offset, gap.term, gap.first_index,
+                            {payload, sizeof(payload)});
+}
+
 FrameFound PeekFrame(std::string_view buffer, bool last, Frame* frame) {
   if (buffer.size() < kAfterCrc) {
     if (!last) return FrameFound::kMore;
@@ -118,18 +126,33 @@ std::optional<SegmentFooter> DecodeFooter(const Frame& frame) {
                        Offset(LoadBigEndian<int64_t>(payload + 13))};
 }
 
+std::optional<EntryGap> DecodeGap(const Frame& frame) {
+  if (frame.batch || frame.kind != kGapKind || frame.size != kGapBytes) return std::nullopt;
+  const LogIndex last(LoadBigEndian<int64_t>(frame.payload().data()));
+  const Offset next(LoadBigEndian<int64_t>(frame.payload().data() + 8));
+  if (last < frame.index || next < frame.offset || !IsNumber(frame.index.value(), 1) ||
+      !IsNumber(last.value(), 1) || !IsNumber(next.value(), 0)) {
+    return std::nullopt;
+  }
+  return EntryGap{frame.index, last, frame.offset, next, frame.term};
+}
+
 SegmentPoint SegmentPoint::After(const Frame& frame) const {
   SegmentPoint after = *this;
   after.index += 1;
   after.position += static_cast<int64_t>(frame.size);
   if (!frame.batch) {
     after.checksum = Crc32c(frame.view(), checksum);
+    if (const std::optional<EntryGap> gap = DecodeGap(frame)) {
+      after.index = gap->last_index + 1;
+      after.offset = gap->next_offset;
+    }
     return after;
   }
   const RecordBatchView batch(frame.at);
   after.checksum = Crc32c({frame.at, RecordBatchView::kHeaderBytes}, checksum);
   after.offset = batch.next_offset();
-  if (batch.max_timestamp_ms() > max_timestamp_ms) {
+  if (batch.max_timestamp_ms() > max_timestamp_ms && batch.record_count() > 0) {
     after.max_timestamp_ms = batch.max_timestamp_ms();
     after.max_timestamp_offset = batch.base_offset();
   }

@@ -6,7 +6,8 @@
 // follows it), int32 term, int8 magic 'G', uint32 CRC-32C of all the frame's other bytes, uint8
 // format, uint8 kind, int64 Raft index, payload. All big-endian.
 //
-// Kinds below 0x80 are those of EntryKind; kHeader and kFooter belong to the file, not to Raft.
+// Kinds below 0x80 are those of EntryKind; kHeader and kFooter belong to the file, not to Raft, and
+// kGap stands for entries that compaction has taken away.
 //
 // Threads: any; values and views.
 #pragma once
@@ -26,6 +27,7 @@ inline constexpr int8_t kPrivateMagic = 'G';
 inline constexpr uint8_t kFrameFormat = 1;
 inline constexpr uint8_t kHeaderKind = 0x80;
 inline constexpr uint8_t kFooterKind = 0x81;
+inline constexpr uint8_t kGapKind = 0x82;
 // The fewest bytes that tell which kind of frame it is and how long.
 inline constexpr size_t kFramePeekBytes = 61;
 inline constexpr size_t kPrivateFrameBytes = 31;  // Before the payload.
@@ -48,7 +50,7 @@ struct SegmentFooter {
   Term last_term;
   Offset next_offset;
   uint32_t checksum = 0;  // See SegmentPoint.
-  bool compacted = false;
+  bool compacted = false;  // There may be gaps, and batches with fewer records than they came with.
   int64_t max_timestamp_ms = -1;
   Offset max_timestamp_offset{-1};
 
@@ -56,10 +58,24 @@ struct SegmentFooter {
 };
 inline constexpr size_t kFooterBytes = kPrivateFrameBytes + 4 + 1 + 8 + 8;
 
+// Entries of one term that compaction has taken away (design decision D13): the log goes on behind
+// them as if they were there.
+struct EntryGap {
+  LogIndex first_index;
+  LogIndex last_index;
+  Offset first_offset;
+  Offset next_offset;
+  Term term;
+
+  friend bool operator==(const EntryGap&, const EntryGap&) = default;
+};
+inline constexpr size_t kGapBytes = kPrivateFrameBytes + 8 + 8;
+
 Bytes EncodePrivateFrame(uint8_t kind, Offset offset, Term term, LogIndex index,
                          std::string_view payload);
 Bytes EncodeHeader(const SegmentHeader& header);
 Bytes EncodeFooter(const SegmentFooter& footer);
+Bytes EncodeGap(const EntryGap& gap);
 
 // A frame inside a buffer that outlives it. `size` may reach beyond the buffer when it was only
 // peeked at; payload() and FrameChecksOut need all of it.
@@ -95,6 +111,8 @@ bool FrameChecksOut(const Frame& frame);
 // numbers that no log reaches.
 std::optional<SegmentHeader> DecodeHeader(const Frame& frame);
 std::optional<SegmentFooter> DecodeFooter(const Frame& frame);
+// Likewise; its checksum need not have been looked at.
+std::optional<EntryGap> DecodeGap(const Frame& frame);
 
 // A place between two entries of a segment, with what can be said of all before it: a row of the
 // sparse index, and the state of a segment's end.
@@ -105,7 +123,8 @@ struct SegmentPoint {
   // CRC-32C over the file so far: of a batch its header (which holds the CRC of the rest), of a
   // private frame all.
   uint32_t checksum = 0;
-  int64_t max_timestamp_ms = -1;    // The largest of the segment's batches so far; -1: none.
+  // The largest of the segment's batches so far, but for those without a record; -1: none.
+  int64_t max_timestamp_ms = -1;
   Offset max_timestamp_offset{-1};  // The base offset of the first batch that has it.
 
   // The place right after `frame`, which begins at this one.

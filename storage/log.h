@@ -39,7 +39,10 @@
 #include "storage/file_system.h"
 #include "storage/kv_store.h"
 #include "storage/log_identity.h"
+#include "storage/log_rows.h"
 #include "storage/manifest.h"
+#include "storage/segment.h"
+#include "storage/segment_info.h"
 #include "storage/segment_install.h"
 
 namespace garam::storage {
@@ -59,6 +62,7 @@ struct LogOptions {
   int32_t index_interval_bytes = 4096;
   int64_t flush_messages = 1;  // 1: mode F. More: mode P, synced at least every that many records.
   int64_t flush_ms = 1000;     // Mode P: at most this long after the write.
+  int64_t file_delete_delay_ms = 60'000;  // How long the files of deleted segments stay.
   // Whether a segment without a record may end: in a log that holds none (group 0).
   bool rolls_without_records = false;
   // Mode P: with more unsynced bytes than this, writes go through the pool (the kernel may make a
@@ -103,6 +107,28 @@ struct LogCheck {
   size_t bytes = 0;  // How much was; 0: nothing at `next` or above is durable yet.
 };
 
+// One that has ended, for whoever decides what becomes of old records. Its file stays readable as
+// long as it is held, also when the log has dropped it.
+struct SealedSegment {
+  SegmentHeader header;
+  SegmentPoint end;  // Behind its last entry; with its largest timestamp.
+  Term last_term;
+  int64_t size_bytes = 0;
+  bool compacted = false;
+  std::shared_ptr<SegmentFile> file;
+};
+
+// What takes the place of sealed segments that follow one another: the same entries but for gaps.
+struct CleanedSegment {
+  std::vector<std::shared_ptr<SegmentFile>> replaces;
+  std::string path;            // In the log's folder, closed with a footer and synced.
+  std::shared_ptr<File> file;  // The same, open.
+  SegmentHeader header;        // That of the first one.
+  SegmentPoint end;
+  Term last_term;
+  std::shared_ptr<SegmentIndex> index;
+};
+
 class Log {
  public:
   using ReadDone = absl::AnyInvocable<void(absl::StatusOr<std::vector<Bytes>>) &&>;
@@ -122,6 +148,8 @@ class Log {
   // Deletes the rows and the folder of a log that is not open, and what SetAside has kept; ok when
   // there is none. Blocks.
   static absl::Status Remove(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir);
+  // The same, but that the folder stays as GivenUpPath(dir), for a FileReaper. Blocks.
+  static absl::Status GiveUp(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir);
   // Makes room for a new log in `dir`: forgets the rows, and keeps the folder as AsideFolder(dir)
   // in the place of what was kept before. A folder without segments is not worth keeping. Blocks.
   static absl::Status SetAside(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir);
@@ -132,6 +160,9 @@ class Log {
   virtual const std::string& dir() const = 0;
   // The first entry still held; last_index() + 1 when there is none.
   virtual LogIndex first_index() const = 0;
+  // From here on every entry is there as it was appended; below, compaction has come by. At or
+  // above first_index().
+  virtual LogIndex whole_from() const = 0;
   // Ends of the appended log.
   virtual LogIndex last_index() const = 0;
   virtual Offset next_offset() const = 0;
@@ -154,6 +185,10 @@ class Log {
   // Bytes of frames, headers included; not what is preallocated.
   virtual int64_t size_bytes() const = 0;
   virtual size_t segment_count() const = 0;
+  // In order; the last one is what is appended to.
+  virtual std::vector<SegmentInfo> Segments() const = 0;
+  virtual SegmentInfo last_segment() const = 0;
+  virtual const LogOptions& options() const = 0;
   // Ok, the full disk (IsDiskFull), or the error that killed the log.
   virtual absl::Status status() const = 0;
 
@@ -161,10 +196,9 @@ class Log {
   // seq above that, OnWritten follows.
   virtual uint64_t Write(LogWrite write) = 0;
   // Everything up to `index` is committed: rolled segments below it get their footer, and where a
-  // kSetLogStart says so, whole sealed segments are deleted, some time after they are durable.
+  // kSetLogStart says so, whole sealed segments are deleted, some time after they are durable:
+  // their names change at once, their bytes go file_delete_delay_ms later, or at the next start.
   virtual void OnCommitted(LogIndex index) = 0;
-  // Whether the leader should append a kRoll before an entry of `entry_bytes`.
-  virtual bool ShouldRoll(size_t entry_bytes) const = 0;
   // Entries below `index` are in a snapshot that is on stable storage: whole sealed segments of
   // them are deleted. For logs whose entries are applied, not served (group 0).
   virtual void DropBefore(LogIndex index) = 0;
@@ -173,7 +207,19 @@ class Log {
   // Starts syncing what is written but not durable.
   virtual void Flush() = 0;
 
-  // What a member needs that lacks what is before first_index(): the sealed segments.
+  // All that have their footer and lie below the durable mark, in order.
+  virtual std::vector<SealedSegment> SealedSegments() const = 0;
+  // Behind the last segment that has its footer and ends at or before `index`; 0: there is none.
+  virtual LogIndex SealedBefore(LogIndex index) const = 0;
+  // How far compaction has come; it is stored behind what Replace was given before.
+  virtual const CleanPoint& clean_point() const = 0;
+  virtual void SetCleanPoint(const CleanPoint& clean) = 0;
+  // Puts `cleaned` in the place of what it replaces: reads see it at once, those under way begin
+  // anew, and a crash leaves either. kAborted, with nothing done, when the log does not have those
+  // segments any more, or is not to be changed now.
+  virtual absl::Status Replace(CleanedSegment cleaned) = 0;
+
+  // What a member needs that lacks what is before whole_from(): the sealed segments.
   virtual Manifest MakeManifest() const = 0;
   // Up to `bytes_max` of the file of the sealed segment that begins at `base`, from `position` on.
   // kNotFound when it is not there any more. Same manner as Read.
@@ -190,12 +236,15 @@ class Log {
   // `from` is not what was written. Calls `done` inside when all is in memory, else later.
   virtual void Read(Offset from, Offset end, size_t bytes_max, ReadDone done) = 0;
   // Entries [from, last], written ones only, at least one and then up to `bytes_max`. Same manner.
+  // Below whole_from() only those that compaction has kept.
   virtual void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max, EntriesDone done) = 0;
   // Reads durable entries from `from` on, at least one and then up to `bytes_max`, on the pool, to
   // find out whether they are what was written: errors as Read's.
   virtual void Check(LogIndex from, size_t bytes_max, CheckDone done) = 0;
-  // The first batch below `end` whose largest timestamp is at or above `timestamp_ms`.
-  virtual void FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) = 0;
+  // The first batch with something in [from, end) whose largest timestamp is at or above
+  // `timestamp_ms`.
+  virtual void FindBatchByTimestamp(int64_t timestamp_ms, Offset from, Offset end,
+                                    BatchDone done) = 0;
   // The first batch below `end` with the largest timestamp of all below `end`.
   virtual void FindMaxTimestampBatch(Offset end, BatchDone done) = 0;
   // About how many bytes lie in [from, end), by what is in memory.

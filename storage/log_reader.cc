@@ -88,7 +88,9 @@ class BufferedWalk {
 };
 
 bool Wanted(const ReadPlan& plan, const SegmentPoint& at, const Frame& frame) {
-  if (plan.kind == ReadPlan::Kind::kEntries) return at.index >= plan.first;
+  if (plan.kind == ReadPlan::Kind::kEntries) {
+    return at.index >= plan.first && (frame.batch || frame.kind != kGapKind);
+  }
   return frame.batch && RecordBatchView(frame.at).next_offset() > plan.from;
 }
 
@@ -165,7 +167,8 @@ absl::StatusOr<std::optional<SegmentPoint>> SearchHeaders(const ReadPlan& plan,
     if (found != FrameFound::kFrame) return Damaged(view, at, "no frame begins here");
     RETURN_IF_ERROR(CheckPlace(plan, view, at, frame));
     if (BeyondEnd(plan, at, frame)) break;
-    if (Wanted(plan, at, frame)) {
+    // Compaction may have left a batch without a record.
+    if (Wanted(plan, at, frame) && RecordBatchView(frame.at).record_count() > 0) {
       const int64_t timestamp_ms = RecordBatchView(frame.at).max_timestamp_ms();
       if (plan.kind == ReadPlan::Kind::kTimestamp && timestamp_ms >= plan.timestamp_ms) return at;
       if (plan.kind == ReadPlan::Kind::kMaxTimestamp && timestamp_ms > result.max_timestamp_ms) {
@@ -210,7 +213,7 @@ void PlaceIn(const SegmentIndex& index, const ReadPlan& plan, SegmentView& view)
 
 absl::StatusOr<std::shared_ptr<const SegmentIndex>> LogReader::LoadIndex(const SegmentView& view) {
   auto index = std::make_shared<SegmentIndex>(FirstPoint(view.header));
-  ASSIGN_OR_RETURN(bool complete, rows_.LoadSealed(view.header.base_index, *index));
+  ASSIGN_OR_RETURN(bool complete, rows_.LoadSealed(view.header.base_index, view.stamp, *index));
   if (complete && index->rows().back().position <= view.end_position) return index;
   // Never written, lost with a crash, or of something else: the segment has it all.
   index = std::make_shared<SegmentIndex>(FirstPoint(view.header));
@@ -228,7 +231,7 @@ absl::StatusOr<std::shared_ptr<const SegmentIndex>> LogReader::LoadIndex(const S
     at = at.After(frame);
     scanner.Skip(frame);
   }
-  RETURN_IF_ERROR(rows_.SaveSealed(view.header.base_index, *index));
+  RETURN_IF_ERROR(rows_.SaveSealed(view.header.base_index, view.stamp, *index));
   return index;
 }
 
@@ -238,7 +241,7 @@ absl::Status LogReader::FindStart(const ReadPlan& plan, SegmentView& view, IoMod
   if (!view.index) {
     if (mode == IoMode::kNoWait) return WouldBlock();
     ASSIGN_OR_RETURN(view.index, LoadIndex(view));
-    result.loaded.emplace_back(view.header.base_index, view.index);
+    result.loaded.push_back({view.header.base_index, view.file, view.index});
   }
   PlaceIn(*view.index, plan, view);
   return absl::OkStatus();

@@ -28,6 +28,7 @@ struct SegmentView {
   SegmentHeader header;
   int64_t end_position = 0;                   // Of what is written.
   std::shared_ptr<const SegmentIndex> index;  // Of a sealed segment; null: load it first.
+  IndexStamp stamp;                           // As Segment::index_stamp.
   std::optional<SegmentPoint> start;          // Where to begin, when it is known already, and
   size_t slack = 0;  // how many bytes after that the first wanted one may lie.
 };
@@ -35,7 +36,7 @@ struct SegmentView {
 struct ReadPlan {
   enum class Kind {
     kBatches,       // From the batch that holds `from` up to `end`.
-    kEntries,       // From entry `first` to `last`.
+    kEntries,       // From entry `first` to `last`, but for those that compaction took away.
     kTimestamp,     // The first batch in [from, end) at or above `timestamp_ms`.
     kMaxTimestamp,  // Among the batches in [from, end) the first with the largest timestamp.
   };
@@ -56,8 +57,13 @@ struct ReadResult {
   int64_t max_timestamp_ms = -1;  // kMaxTimestamp.
   // Where the reading stopped: the next one may begin here.
   LogPoint stopped;
-  // Indexes that were loaded on the way, by base index.
-  std::vector<std::pair<LogIndex, std::shared_ptr<const SegmentIndex>>> loaded;
+  // Indexes that were loaded on the way.
+  struct Loaded {
+    LogIndex base;
+    std::shared_ptr<SegmentFile> file;  // That it is of.
+    std::shared_ptr<const SegmentIndex> index;
+  };
+  std::vector<Loaded> loaded;
 };
 
 // Sets where in a segment with that index the plan's reading begins.

@@ -7,7 +7,9 @@
 #include "common/log_start.h"
 #include "common/logging.h"
 #include "common/mutation.h"
+#include "common/record_batch.h"
 #include "common/status.h"
+#include "storage/file_reaper.h"
 #include "storage/frame_scanner.h"
 #include "storage/segment_check.h"
 
@@ -15,6 +17,7 @@ namespace garam::storage {
 namespace {
 
 constexpr size_t kScanWindowBytes = 1 << 20;
+constexpr size_t kFirstBatchWindowBytes = 512;
 
 }  // namespace
 
@@ -67,6 +70,13 @@ absl::Status LogRecovery::ReadHeader(Candidate& candidate) {
   return absl::OkStatus();
 }
 
+bool LogRecovery::IsReplaced(const Candidate& candidate) const {
+  if (!candidate.header || found_.segments.empty()) return false;
+  const Segment& before = *found_.segments.back();
+  return before.compacted && candidate.header->base_index > before.header.base_index &&
+         candidate.header->base_index < before.end.index;
+}
+
 bool LogRecovery::Follows(const Candidate& candidate) const {
   if (!candidate.header) return false;
   if (found_.segments.empty()) return true;
@@ -98,6 +108,7 @@ absl::Status LogRecovery::TakeSealed(Segment& segment, const SegmentFooter& foot
   segment.end.max_timestamp_offset = footer.max_timestamp_offset;
   segment.last_term = footer.last_term;
   segment.sealed = true;
+  segment.compacted = footer.compacted;
   segment.rolled = true;
   segment.index = nullptr;
   return absl::OkStatus();
@@ -131,7 +142,7 @@ bool LogRecovery::FrameFits(const Frame& frame, const Segment& segment,
   // Terms never go down: an older term behind a newer one is what an unsynced cut left behind.
   if (frame.term < segment.last_term) return false;
   if (BelowMark(at) && frame.term != found_.terms.TermAt(at.index)) return false;
-  return frame.batch || (IsEntryKind(frame.kind) && frame.index == at.index);
+  return frame.batch || (HasPlaceInLog(frame) && frame.index == at.index);
 }
 
 // Below the mark the rows have it already.
@@ -176,6 +187,34 @@ absl::Status LogRecovery::ScanSegment(Candidate& candidate, Segment& segment) {
   return absl::OkStatus();
 }
 
+absl::Status LogRecovery::NoteTimes(File& file, Segment& segment) {
+  if (segment.end.max_timestamp_ms < 0) {
+    ASSIGN_OR_RETURN(segment.modified_ms, file.ModifiedMs());
+  }
+  if (segment.sealed || segment.end.offset == segment.header.base_offset) return absl::OkStatus();
+  // The first batch follows a few private frames at most. Damage is for others to find.
+  FrameScanner scanner(file, IoMode::kWait, FirstPoint(segment.header).position,
+                       segment.end.position, kFirstBatchWindowBytes);
+  Frame frame;
+  while (!frame.batch) {
+    const absl::StatusOr<FrameFound> found = scanner.Peek(/*whole=*/false, &frame);
+    if (!found.ok() || *found != FrameFound::kFrame) return absl::OkStatus();
+    scanner.Skip(frame);
+  }
+  segment.first_timestamp_ms = RecordBatchView(frame.at).max_timestamp_ms();
+  return absl::OkStatus();
+}
+
+// An earlier process had begun to.
+void LogRecovery::DropGivenUp() {
+  const absl::StatusOr<std::vector<std::string>> paths = GivenUpIn(fs_, dir_);
+  if (!paths.ok()) return;
+  for (const std::string& path : *paths) {
+    const absl::Status removed = fs_.RemoveTree(path);
+    if (!removed.ok()) LogWarn("{} stays: {}", path, removed.ToString());
+  }
+}
+
 absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& candidate) {
   auto segment = std::make_shared<Segment>();
   segment->file = candidate.file;
@@ -204,12 +243,17 @@ absl::StatusOr<std::shared_ptr<Segment>> LogRecovery::TakeSegment(Candidate& can
     RETURN_IF_ERROR(TakeSealed(*segment, *footer));
     segment->end.position = footer_at;
   }
+  RETURN_IF_ERROR(NoteTimes(*file, *segment));
   return segment;
 }
 
 absl::Status LogRecovery::TakeSegments(std::vector<Candidate> candidates,
                                        std::vector<Candidate>& cut) {
   for (Candidate& candidate : candidates) {
+    if (cut.empty() && IsReplaced(candidate)) {
+      replaced_.push_back(candidate.path);
+      continue;
+    }
     if (!cut.empty() || tail_bad_ || !Follows(candidate)) {
       if (mark_ && candidate.header && candidate.header->base_index < mark_->point.at.index) {
         return Damaged(candidate.path, 0, "it does not continue the segment before it");
@@ -250,10 +294,14 @@ absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
     LogInfo("{}: removed: it lies behind a torn tail", candidate.path);
     RETURN_IF_ERROR(fs_.Remove(candidate.path));
   }
+  for (const std::string& path : replaced_) {
+    LogInfo("{}: removed: compaction had replaced it", path);
+    RETURN_IF_ERROR(fs_.Remove(path));
+  }
   const bool all_below_mark = mark_ && !found_.segments.empty() &&
                               found_.segments.back()->end.index == mark_->point.at.index;
   // What the process did before it died may be in the page cache only, names too.
-  if (!cut.empty() || !all_below_mark) RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
+  if (!cut.empty() || !replaced_.empty() || !all_below_mark) RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
   for (const std::shared_ptr<Segment>& segment : found_.segments) {
     const bool above_mark = !mark_ || segment->end.index > mark_->point.at.index;
     if (segment->sealed && !above_mark) continue;
@@ -271,6 +319,7 @@ absl::StatusOr<RecoveredLog> LogRecovery::Run() {
   ASSIGN_OR_RETURN(mark_, rows_.LoadMark());
   ASSIGN_OR_RETURN(found_.terms, rows_.LoadTerms());
   ASSIGN_OR_RETURN(found_.start, rows_.LoadStart());
+  ASSIGN_OR_RETURN(found_.clean, rows_.LoadClean());
   // Rows above the mark, or without one, speak of what may not be there.
   found_.terms.TruncateFrom(mark_ ? mark_->point.at.index : LogIndex(0));
   ASSIGN_OR_RETURN(found_.configurations, rows_.LoadConfigurations());
@@ -288,6 +337,7 @@ absl::StatusOr<RecoveredLog> LogRecovery::Run() {
   }
   RETURN_IF_ERROR(Settle(cut));
   RETURN_IF_ERROR(NoteStart());
+  DropGivenUp();
   found_.mark = mark_;
   if (!found_.segments.empty()) {
     const Segment& last = *found_.segments.back();

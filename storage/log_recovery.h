@@ -31,6 +31,7 @@ struct RecoveredLog {
   ConfigurationRows configurations;
   std::optional<Offset> start;      // The persisted log start.
   LogStartRows pending_starts;      // Of entries that may not be committed.
+  CleanPoint clean;                 // How far compaction has come.
   std::optional<DurableMark> mark;  // What the key-value store has.
   LogPoint end;                     // Everything before it is durable now. Unset without segments.
 };
@@ -60,6 +61,8 @@ class LogRecovery {
   absl::Status ReadHeader(Candidate& candidate);
   // Takes the segments in order up to the first that does not follow; the rest goes to `cut`.
   absl::Status TakeSegments(std::vector<Candidate> candidates, std::vector<Candidate>& cut);
+  // Compaction has replaced it, and was cut short before it could remove it.
+  bool IsReplaced(const Candidate& candidate) const;
   // False: it does not continue what was taken before.
   bool Follows(const Candidate& candidate) const;
   absl::StatusOr<std::shared_ptr<Segment>> TakeSegment(Candidate& candidate);
@@ -67,6 +70,9 @@ class LogRecovery {
   bool FooterFollows(const Segment& segment, const SegmentFooter& footer) const;
   absl::Status TakeSealed(Segment& segment, const SegmentFooter& footer);
   absl::Status ScanSegment(Candidate& candidate, Segment& segment);
+  // What the walk above the mark need not have seen.
+  static absl::Status NoteTimes(File& file, Segment& segment);
+  void DropGivenUp();
   absl::StatusOr<SegmentPoint> ScanStart(const Candidate& candidate, Segment& segment);
   void NoteEntry(const Frame& frame, const SegmentPoint& at);
   bool FrameFits(const Frame& frame, const Segment& segment, const SegmentPoint& at) const;
@@ -86,6 +92,7 @@ class LogRecovery {
   const std::string dir_;
   const int32_t index_interval_bytes_;
   std::optional<DurableMark> mark_;
+  std::vector<std::string> replaced_;  // Paths.
   RecoveredLog found_;
   bool tail_bad_ = false;  // The last taken segment ends with bytes that are no frame.
 };

@@ -13,17 +13,20 @@ namespace garam::storage {
 namespace {
 
 constexpr char kFormat = 1;
+constexpr char kStampedFormat = 2;  // Of index rows: a checksum follows.
 constexpr char kMark = 'm';
 constexpr char kTerms = 't';
 constexpr char kConfigurations = 'c';
 constexpr char kStart = 'o';
 constexpr char kPendingStarts = 'p';
+constexpr char kClean = 'k';
 constexpr char kUnsealed = 'a';
 constexpr char kSealed = 'i';
 constexpr size_t kMarkBytes = 1 + 8 + kPointBytes + 4 + 8;
 constexpr size_t kTermRowBytes = 4 + 8 + 8;
 constexpr size_t kConfigurationBytes = 8 + 4;  // Before the payload.
 constexpr size_t kStartRowBytes = 8 + 8;
+constexpr size_t kCleanBytes = 1 + 8 + 8;
 constexpr size_t kRowsInPiece = 1024;
 constexpr size_t kPiecesMax = 1 << 22;
 
@@ -39,6 +42,16 @@ std::string PieceKey(char prefix, GroupId group, LogIndex base, uint32_t number)
   key.resize(key.size() + 4);
   StoreBigEndian<uint32_t>(key.data() + 17, number);
   return key;
+}
+
+// What the value of a piece of index rows begins with.
+std::string PieceHead(IndexStamp stamp) {
+  std::string head(1, stamp ? kStampedFormat : kFormat);
+  if (stamp) {
+    head.resize(1 + sizeof(uint32_t));
+    StoreBigEndian<uint32_t>(head.data() + 1, *stamp);
+  }
+  return head;
 }
 
 absl::Status OutOfOrder(const char* what, GroupId group) {
@@ -148,6 +161,17 @@ absl::StatusOr<LogStartRows> LogRows::LoadPendingStarts() {
   return rows;
 }
 
+absl::StatusOr<CleanPoint> LogRows::LoadClean() {
+  ASSIGN_OR_RETURN(std::optional<std::string> value,
+                   kv_.Get(KvFamily::kPartition, GroupKey(kClean, group_)));
+  if (!value) return CleanPoint();
+  if (value->size() != kCleanBytes || (*value)[0] != kFormat) {
+    return UnknownFormat("the compaction's progress", group_);
+  }
+  return CleanPoint{Offset(LoadBigEndian<int64_t>(value->data() + 1)),
+                    LoadBigEndian<int64_t>(value->data() + 9)};
+}
+
 absl::Status LogRows::SaveStart(Offset start) {
   KvBatch batch;
   StageStart(start, batch);
@@ -155,29 +179,30 @@ absl::Status LogRows::SaveStart(Offset start) {
 }
 
 absl::StatusOr<uint32_t> LogRows::LoadPieces(char prefix, KvFamily family, LogIndex base,
-                                             SegmentIndex& index) {
+                                             const std::string& head, SegmentIndex& index) {
   ASSIGN_OR_RETURN(std::vector<KvStore::Row> pieces,
                    kv_.Scan(family, SegmentKey(prefix, group_, base),
                             SegmentKey(prefix, group_, base + 1), kPiecesMax));
   uint32_t expected = 0;
   for (const auto& [key, value] : pieces) {
     if (key != PieceKey(prefix, group_, base, expected++)) return 0;
-    if (value.empty() || value[0] != kFormat) return 0;
-    if (!index.DecodeAppend(std::string_view(value).substr(1))) return 0;
+    if (!value.starts_with(head)) return 0;
+    if (!index.DecodeAppend(std::string_view(value).substr(head.size()))) return 0;
   }
   return expected;
 }
 
 absl::StatusOr<uint32_t> LogRows::LoadUnsealed(LogIndex base, SegmentIndex& index) {
-  return LoadPieces(kUnsealed, KvFamily::kPartition, base, index);
+  return LoadPieces(kUnsealed, KvFamily::kPartition, base, PieceHead(std::nullopt), index);
 }
 
-absl::StatusOr<bool> LogRows::LoadSealed(LogIndex base, SegmentIndex& index) {
-  ASSIGN_OR_RETURN(const uint32_t pieces, LoadPieces(kSealed, KvFamily::kIndex, base, index));
+absl::StatusOr<bool> LogRows::LoadSealed(LogIndex base, IndexStamp stamp, SegmentIndex& index) {
+  ASSIGN_OR_RETURN(const uint32_t pieces,
+                   LoadPieces(kSealed, KvFamily::kIndex, base, PieceHead(stamp), index));
   return pieces > 0;
 }
 
-absl::Status LogRows::SaveSealed(LogIndex base, const SegmentIndex& index) {
+absl::Status LogRows::SaveSealed(LogIndex base, IndexStamp stamp, const SegmentIndex& index) {
   KvBatch pieces;
   StageDropSealed(base, pieces);
   // The first row is the segment's begin, which every index has. A piece without rows says that the
@@ -186,7 +211,7 @@ absl::Status LogRows::SaveSealed(LogIndex base, const SegmentIndex& index) {
   uint32_t number = 0;
   for (size_t from = 1; from < count || number == 0; from += kRowsInPiece) {
     pieces.Put(KvFamily::kIndex, PieceKey(kSealed, group_, base, number++),
-               std::string(1, kFormat) +
+               PieceHead(stamp) +
                    index.Encode(std::min(from, count), std::min(count, from + kRowsInPiece)));
   }
   RETURN_IF_ERROR(kv_.Write(pieces, /*sync=*/false));
@@ -248,6 +273,13 @@ void LogRows::StageStart(Offset start, KvBatch& batch) const {
   batch.Put(KvFamily::kPartition, GroupKey(kStart, group_), std::move(value));
 }
 
+void LogRows::StageClean(const CleanPoint& clean, KvBatch& batch) const {
+  std::string value(kCleanBytes, kFormat);
+  StoreBigEndian<int64_t>(value.data() + 1, clean.before.value());
+  StoreBigEndian<int64_t>(value.data() + 9, clean.tombstones_until_ms);
+  batch.Put(KvFamily::kPartition, GroupKey(kClean, group_), std::move(value));
+}
+
 void LogRows::StagePendingStarts(const LogStartRows& rows, LogIndex end, KvBatch& batch) const {
   std::string value(1, kFormat);
   for (const LogStartRow& row : rows) {
@@ -286,7 +318,7 @@ absl::Status LogRows::RemoveAll() {
                     GroupKey(kSealed, GroupId(group_.value() + 1)));
   RETURN_IF_ERROR(kv_.Write(index, /*sync=*/false));
   KvBatch rows;
-  for (char prefix : {kMark, kTerms, kConfigurations, kStart, kPendingStarts}) {
+  for (char prefix : {kMark, kTerms, kConfigurations, kStart, kPendingStarts, kClean}) {
     rows.Delete(KvFamily::kPartition, GroupKey(prefix, group_));
   }
   rows.DeleteRange(KvFamily::kPartition, GroupKey(kUnsealed, group_),

@@ -6,9 +6,10 @@
 //   c<group>                 the configurations up to the mark
 //   o<group>                 the log start
 //   p<group>                 log starts up to the mark that were not committed yet
+//   k<group>                 how far compaction has come
 //   a<group><base><number>   index rows of a segment that has no footer yet, up to the mark
 // kIndex (not journaled):
-//   i<group><base><number>   index rows of a sealed segment
+//   i<group><base><number>   index rows of a sealed segment; those of a compacted one name it
 // Others who keep rows in kPartition use other first letters. Group and base index are 8 bytes,
 // big-endian; the number of a piece is 4.
 //
@@ -27,6 +28,7 @@
 #include "common/term_rows.h"
 #include "storage/frame.h"
 #include "storage/kv_store.h"
+#include "storage/segment.h"
 #include "storage/segment_index.h"
 
 namespace garam::storage {
@@ -59,6 +61,15 @@ struct LogStartRow {
   friend bool operator==(const LogStartRow&, const LogStartRow&) = default;
 };
 
+// What compaction has behind it. Nothing lost when it is: the next pass then looks at everything.
+struct CleanPoint {
+  Offset before;  // Of every key below here there is one record below here at most.
+  // When the last of the tombstones below may go, by the wall clock; -1: there are none.
+  int64_t tombstones_until_ms = -1;
+
+  friend bool operator==(const CleanPoint&, const CleanPoint&) = default;
+};
+
 // By index, ascending.
 using LogStartRows = std::vector<LogStartRow>;
 
@@ -72,15 +83,16 @@ class LogRows {
   absl::StatusOr<ConfigurationRows> LoadConfigurations();
   absl::StatusOr<std::optional<Offset>> LoadStart();
   absl::StatusOr<LogStartRows> LoadPendingStarts();
+  absl::StatusOr<CleanPoint> LoadClean();
   // Durably.
   absl::Status SaveStart(Offset start);
   // Appends the a-rows of the segment to `index`. How many there are; 0 when they are not as they
   // should be.
   absl::StatusOr<uint32_t> LoadUnsealed(LogIndex base, SegmentIndex& index);
   // Appends the i-rows; false when there are none, or damaged ones.
-  absl::StatusOr<bool> LoadSealed(LogIndex base, SegmentIndex& index);
+  absl::StatusOr<bool> LoadSealed(LogIndex base, IndexStamp stamp, SegmentIndex& index);
   // Replaces the i-rows of a sealed segment and drops its a-rows.
-  absl::Status SaveSealed(LogIndex base, const SegmentIndex& index);
+  absl::Status SaveSealed(LogIndex base, IndexStamp stamp, const SegmentIndex& index);
 
   void StageMark(const DurableMark& mark, KvBatch& batch) const;
   // Rows of terms that begin at or above `end` are left out.
@@ -88,6 +100,7 @@ class LogRows {
   // Likewise, of entries at or above `end`.
   void StageConfigurations(const ConfigurationRows& rows, LogIndex end, KvBatch& batch) const;
   void StageStart(Offset start, KvBatch& batch) const;
+  void StageClean(const CleanPoint& clean, KvBatch& batch) const;
   // Likewise, of entries at or above `end`.
   void StagePendingStarts(const LogStartRows& rows, LogIndex end, KvBatch& batch) const;
   void StagePiece(LogIndex base, uint32_t number, std::string rows, KvBatch& batch) const;
@@ -100,8 +113,9 @@ class LogRows {
   absl::Status RemoveAll();
 
  private:
+  // Pieces whose value begins with `head`.
   absl::StatusOr<uint32_t> LoadPieces(char prefix, KvFamily family, LogIndex base,
-                                      SegmentIndex& index);
+                                      const std::string& head, SegmentIndex& index);
   void PutUnlessBare(char prefix, std::string value, KvBatch& batch) const;
 
   KvStore& kv_;

@@ -130,6 +130,12 @@ class PosixFile final : public File {
     return about.st_size;
   }
 
+  absl::StatusOr<int64_t> ModifiedMs() override {
+    struct stat about {};
+    if (::fstat(fd_.get(), &about) != 0) return Error("stat");
+    return int64_t{about.st_mtim.tv_sec} * 1000 + about.st_mtim.tv_nsec / 1'000'000;
+  }
+
  private:
   absl::Status Error(const char* call) const {
     int error_number = errno;

@@ -71,12 +71,28 @@ absl::Status SegmentFile::Truncate(int64_t size) {
   return file->Truncate(size);
 }
 
+SegmentInfo InfoOf(const Segment& segment) {
+  SegmentInfo info;
+  info.base_index = segment.header.base_index;
+  info.next_index = segment.end.index;
+  info.base_offset = segment.header.base_offset;
+  info.next_offset = segment.end.offset;
+  info.size_bytes = segment.size_bytes();
+  info.first_timestamp_ms = segment.first_timestamp_ms;
+  info.max_timestamp_ms = segment.end.max_timestamp_ms;
+  info.created_ms = segment.created_ms;
+  info.modified_ms = segment.modified_ms;
+  info.sealed = segment.sealed;
+  return info;
+}
+
 SegmentFooter FooterOf(const Segment& segment) {
   SegmentFooter footer;
   footer.last_index = segment.end.index - 1;
   footer.last_term = segment.last_term;
   footer.next_offset = segment.end.offset;
   footer.checksum = segment.end.checksum;
+  footer.compacted = segment.compacted;
   footer.max_timestamp_ms = segment.end.max_timestamp_ms;
   footer.max_timestamp_offset = segment.end.max_timestamp_offset;
   return footer;

@@ -21,7 +21,7 @@ absl::StatusOr<std::optional<Frame>> ReadPrivate(FrameScanner& scanner, size_t b
 bool Fits(const Frame& frame, const SegmentPoint& at, const TermRows& terms) {
   if (!FrameChecksOut(frame) || frame.offset != at.offset) return false;
   if (frame.term != terms.TermAt(at.index)) return false;
-  return frame.batch || (IsEntryKind(frame.kind) && frame.index == at.index);
+  return frame.batch || (HasPlaceInLog(frame) && frame.index == at.index);
 }
 
 bool AddsUp(const SegmentPoint& end, int64_t footer_at, const SegmentFooter& footer) {
@@ -34,6 +34,10 @@ bool AddsUp(const SegmentPoint& end, int64_t footer_at, const SegmentFooter& foo
 bool IsEntryKind(uint8_t kind) {
   return kind > static_cast<uint8_t>(EntryKind::kBatch) &&
          kind <= static_cast<uint8_t>(EntryKind::kCommand);
+}
+
+bool HasPlaceInLog(const Frame& frame) {
+  return IsEntryKind(frame.kind) || DecodeGap(frame).has_value();
 }
 
 absl::StatusOr<std::optional<SegmentHeader>> ReadHeader(File& file, int64_t size) {

@@ -22,6 +22,8 @@ absl::StatusOr<std::optional<SegmentFooter>> ReadFooter(File& file, int64_t size
 
 // Whether `kind` is one of EntryKind's that has a private frame.
 bool IsEntryKind(uint8_t kind);
+// Whether a whole private frame is an entry, or stands for some.
+bool HasPlaceInLog(const Frame& frame);
 
 // Reads all of a sealed segment: every frame's checksum, offset, term and index, and that they add
 // up to the footer. kCorruptRecord when not.

@@ -35,6 +35,15 @@ absl::Status PrepareFolder(FileSystem& fs, const std::string& dir, const LogIden
   return WriteLogIdentity(fs, dir, identity);
 }
 
+// What compaction had not finished.
+absl::Status RemoveCleaned(FileSystem& fs, const std::string& dir) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(dir));
+  for (const std::string& name : names) {
+    if (name.ends_with(kCleanedSuffix)) RETURN_IF_ERROR(fs.Remove(absl::StrCat(dir, "/", name)));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Log>> Log::Open(const LogEnv& env, const LogIdentity& identity,
@@ -42,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(const LogEnv& env, const LogIdent
                                                LogObserver& observer) {
   RETURN_IF_ERROR(PrepareFolder(env.fs, dir, identity));
   RETURN_IF_ERROR(CarryOutInstall(env.fs, env.kv, identity.group, dir));
+  RETURN_IF_ERROR(RemoveCleaned(env.fs, dir));
   LogRecovery recovery(env.fs, env.kv, identity.group, dir, options.index_interval_bytes);
   ASSIGN_OR_RETURN(RecoveredLog found, recovery.Run());
   auto log = std::make_unique<SegmentedLog>(env, identity, std::move(dir), options, observer);
@@ -55,6 +65,15 @@ absl::Status Log::Remove(FileSystem& fs, KvStore& kv, GroupId group, const std::
   RETURN_IF_ERROR(LogRows(kv, group).RemoveAll());
   RETURN_IF_ERROR(fs.RemoveTree(dir));
   RETURN_IF_ERROR(fs.RemoveTree(AsideFolder(dir)));
+  return fs.SyncDirectory(ParentOf(dir));
+}
+
+absl::Status Log::GiveUp(FileSystem& fs, KvStore& kv, GroupId group, const std::string& dir) {
+  RETURN_IF_ERROR(LogRows(kv, group).RemoveAll());
+  RETURN_IF_ERROR(fs.RemoveTree(AsideFolder(dir)));
+  RETURN_IF_ERROR(fs.RemoveTree(GivenUpPath(dir)));
+  absl::Status renamed = fs.Rename(dir, GivenUpPath(dir));
+  if (!renamed.ok() && !absl::IsNotFound(renamed)) return renamed;
   return fs.SyncDirectory(ParentOf(dir));
 }
 
@@ -85,13 +104,19 @@ SegmentedLog::SegmentedLog(const LogEnv& env, const LogIdentity& identity, std::
       options_(options),
       observer_(observer),
       rows_(env.kv, identity.group),
-      reader_(env.kv, identity.group) {}
+      reader_(env.kv, identity.group),
+      reaper_(env.fs, env.pool, env.home, env.clock) {}
 
 void SegmentedLog::Adopt(RecoveredLog found) {
   terms_ = std::make_shared<TermRows>(std::move(found.terms));
   configurations_ = std::move(found.configurations);
   pending_starts_ = std::move(found.pending_starts);
   segments_ = std::move(found.segments);
+  clean_ = found.clean;
+  compacted_before_ = LogIndex(0);
+  for (const SegmentPtr& segment : segments_) {
+    if (segment->compacted) compacted_before_ = segment->end.index;
+  }
   if (found.mark) mark_ = found.mark->point;
   if (segments_.empty()) {
     BeginSegment({identity_.group, LogIndex(1), Offset(0), Term(0)});
@@ -105,7 +130,7 @@ void SegmentedLog::Adopt(RecoveredLog found) {
     if (last.rolled)
       BeginSegment({identity_.group, last.end.index, last.end.offset, last.last_term});
   }
-  committed_ = first_index() - 1;  // Or it would not be gone.
+  committed_ = whole_from() - 1;  // Or it would not be gone.
   start_offset_ = std::max(found.start.value_or(Offset(0)), segments_.front()->header.base_offset);
 }
 
@@ -113,6 +138,13 @@ int64_t SegmentedLog::size_bytes() const {
   int64_t sum = 0;
   for (const SegmentPtr& segment : segments_) sum += segment->size_bytes();
   return sum;
+}
+
+std::vector<SegmentInfo> SegmentedLog::Segments() const {
+  std::vector<SegmentInfo> segments;
+  segments.reserve(segments_.size());
+  for (const SegmentPtr& segment : segments_) segments.push_back(InfoOf(*segment));
+  return segments;
 }
 
 void SegmentedLog::Notify(absl::AnyInvocable<void(LogObserver&) &&> call) {
@@ -217,7 +249,11 @@ absl::Status SegmentedLog::Append(const LogEntry& entry) {
   unwritten_.push_back(appended_);
   QueueAppend(segment.file, appended_.at.position, bytes);
   segment.index->Note(appended_.at, options_.index_interval_bytes);
-  if (segment.created_ms == 0) segment.created_ms = env_.clock.WallMs();
+  segment.modified_ms = env_.clock.WallMs();
+  if (segment.created_ms == 0) segment.created_ms = segment.modified_ms;
+  if (frame.batch && segment.end.offset == segment.header.base_offset) {
+    segment.first_timestamp_ms = RecordBatchView(frame.at).max_timestamp_ms();
+  }
   dirty_bytes_ += frame.size;
   dirty_records_ += appended_.at.After(frame).offset - appended_.at.offset;
   appended_.at = appended_.at.After(frame);
@@ -358,6 +394,7 @@ absl::Status SegmentedLog::Truncate(LogIndex from) {
   segment.end = end.at;
   segment.last_term =
       from > segment.header.base_index ? terms_->TermAt(from - 1) : segment.header.term_before;
+  if (end.at.offset == segment.header.base_offset) segment.first_timestamp_ms = -1;
   segment.index->TruncateFrom(from);
   segment.index_rows = std::min(segment.index_rows, segment.index->rows().size());
   StageLoweredMark(end);

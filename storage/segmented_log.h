@@ -7,6 +7,7 @@
 // them again (raft-notes, pitfalls 8 and 9).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/file_reaper.h"
 #include "storage/log.h"
 #include "storage/log_reader.h"
 #include "storage/log_recovery.h"
@@ -35,6 +37,7 @@ class SegmentedLog final : public Log {
   const LogIdentity& identity() const override { return identity_; }
   const std::string& dir() const override { return dir_; }
   LogIndex first_index() const override { return segments_.front()->header.base_index; }
+  LogIndex whole_from() const override { return std::max(first_index(), compacted_before_); }
   LogIndex last_index() const override { return appended_.at.index - 1; }
   Offset next_offset() const override { return appended_.at.offset; }
   LogIndex written_index() const override { return written_.at.index - 1; }
@@ -46,20 +49,27 @@ class SegmentedLog final : public Log {
   std::optional<ConfigurationRow> ConfigurationAt(LogIndex index) const override;
   int64_t size_bytes() const override;
   size_t segment_count() const override { return segments_.size(); }
+  std::vector<SegmentInfo> Segments() const override;
+  SegmentInfo last_segment() const override { return InfoOf(*segments_.back()); }
+  const LogOptions& options() const override { return options_; }
   absl::Status status() const override { return failed_.ok() ? disk_full_ : failed_; }
 
   uint64_t Write(LogWrite write) override;
   void OnCommitted(LogIndex index) override;
-  bool ShouldRoll(size_t entry_bytes) const override;
   void DropBefore(LogIndex index) override;
   void SetOptions(const LogOptions& options) override;
   void Flush() override;
   void Read(Offset from, Offset end, size_t bytes_max, ReadDone done) override;
   void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max, EntriesDone done) override;
   void Check(LogIndex from, size_t bytes_max, CheckDone done) override;
-  void FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) override;
+  void FindBatchByTimestamp(int64_t timestamp_ms, Offset from, Offset end, BatchDone done) override;
   void FindMaxTimestampBatch(Offset end, BatchDone done) override;
   int64_t EstimateBytes(Offset from, Offset end) const override;
+  std::vector<SealedSegment> SealedSegments() const override;
+  LogIndex SealedBefore(LogIndex index) const override;
+  const CleanPoint& clean_point() const override { return clean_; }
+  void SetCleanPoint(const CleanPoint& clean) override;
+  absl::Status Replace(CleanedSegment cleaned) override;
   Manifest MakeManifest() const override;
   void ReadSegment(LogIndex base, int64_t position, size_t bytes_max, BytesDone done) override;
   void Install(std::unique_ptr<SegmentInstall> install, InstallDone done) override;
@@ -110,13 +120,17 @@ class SegmentedLog final : public Log {
   void ArmFlushTimer();
   void SealCommitted();
   void QueueSeal(Segment& segment);
-  LogIndex SealedIndex() const;
+  LogIndex LastSealedIndex() const;
   void ApplyStarts();
   void MoveStart(Offset start);
   void SaveStart();
   void DropSegments();
   void MaybeFinishClose();
   void FlightEnded();
+
+  // segmented_log_compaction.cc.
+  absl::StatusOr<size_t> FindReplaced(const CleanedSegment& cleaned) const;
+  void SaveClean();
 
   // segmented_log_install.cc.
   void MaybeStartInstall();
@@ -138,7 +152,8 @@ class SegmentedLog final : public Log {
   absl::Status ReadFailed(const absl::Status& status);
   void KeepIndexes(const ReadResult& result);
   void TrimIndexes();
-  int64_t PositionOf(Offset offset) const;
+  enum class Rounding { kDown, kUp };  // To a row of the index.
+  int64_t PositionOf(Offset offset, Rounding rounding) const;
 
   const LogEnv env_;
   const LogIdentity identity_;
@@ -147,6 +162,7 @@ class SegmentedLog final : public Log {
   LogObserver& observer_;
   LogRows rows_;
   LogReader reader_;
+  FileReaper reaper_;
 
   std::vector<SegmentPtr> segments_;  // Never empty after Adopt.
   std::shared_ptr<const TermRows> terms_ = std::make_shared<TermRows>();
@@ -155,6 +171,8 @@ class SegmentedLog final : public Log {
   LogIndex drop_before_;     // See DropBefore.
   bool drop_waits_ = false;  // For the mark.
   Offset start_offset_;
+  LogIndex compacted_before_;  // See whole_from.
+  CleanPoint clean_;
   LogIndex committed_;
 
   // The three ends; see log.h. `at.index` is that of the first entry beyond.
@@ -169,7 +187,7 @@ class SegmentedLog final : public Log {
 
   std::deque<WriteOp> ops_;
   std::vector<std::shared_ptr<SegmentFile>> dirty_;  // Files with bytes that no job has taken.
-  std::vector<std::pair<LogIndex, std::shared_ptr<const SegmentIndex>>> sealed_indexes_;
+  std::vector<SealedIndex> sealed_indexes_;
   size_t dirty_bytes_ = 0;
   int64_t dirty_records_ = 0;
   bool sync_wanted_ = false;
@@ -182,8 +200,8 @@ class SegmentedLog final : public Log {
 
   absl::Status failed_;
   absl::Status disk_full_;
-  size_t in_flight_ = 0;  // Jobs, reads and posted calls that will come back.
-  uint64_t truncations_ = 0;
+  size_t in_flight_ = 0;      // Jobs, reads and posted calls that will come back.
+  uint64_t truncations_ = 0;  // Changes after which reads begin anew.
   bool damage_told_ = false;
   absl::AnyInvocable<void() &&> closed_;
   bool closing_ = false;

@@ -26,14 +26,14 @@ Manifest SegmentedLog::MakeManifest() const {
 std::optional<ConfigurationRow> SegmentedLog::ConfigurationAt(LogIndex index) const {
   std::optional<ConfigurationRow> found;
   for (const ConfigurationRow& row : configurations_) {
-    if (row.index > std::max(index, SealedIndex())) break;
+    if (row.index > std::max(index, LastSealedIndex())) break;
     found = {std::min(row.index, index), row.payload};
   }
   return found;
 }
 
 // The last entry of the sealed segments, or the one before the first that is held.
-LogIndex SegmentedLog::SealedIndex() const {
+LogIndex SegmentedLog::LastSealedIndex() const {
   LogIndex last = first_index() - 1;
   for (const SegmentPtr& segment : segments_) {
     if (!segment->sealed) break;

@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "common/mutation.h"
 #include "storage/segmented_log.h"
 
 namespace garam::storage {
@@ -91,6 +92,9 @@ void SegmentedLog::ApplyMark(Flight& flight) {
 
 void SegmentedLog::FinishJob(std::unique_ptr<WriteJob> job, const absl::Status& status) {
   const Flight flight = *std::exchange(flight_, std::nullopt);
+  for (std::string& path : job->given_up) {
+    reaper_.Reap(std::move(path), BoundedMillis(options_.file_delete_delay_ms));
+  }
   MaybeStartInstall();
   if (!failed_.ok()) return;
   if (!status.ok() && !IsDiskFull(status)) return Fail(status);
@@ -157,27 +161,6 @@ void SegmentedLog::SetOptions(const LogOptions& options) {
   MaybeStartJob();
 }
 
-bool SegmentedLog::ShouldRoll(size_t entry_bytes) const {
-  const Segment& segment = *segments_.back();
-  // Ending a segment without a record would free nothing.
-  const bool empty = options_.rolls_without_records
-                         ? segment.end.index == segment.header.base_index
-                         : segment.end.offset == segment.header.base_offset;
-  if (empty) return false;
-  if (segment.end.position + static_cast<int64_t>(entry_bytes) > options_.segment_bytes) {
-    return true;
-  }
-  int64_t limit_ms = options_.segment_ms;
-  if (options_.segment_jitter_ms > 0) {
-    // Spread over the partitions, and the same at every call.
-    const uint64_t mix = (identity_.group.value() * 0x9e3779b97f4a7c15) ^
-                         static_cast<uint64_t>(segment.header.base_index.value());
-    limit_ms -= static_cast<int64_t>((mix * 0xbf58476d1ce4e5b9 >> 33) %
-                                     static_cast<uint64_t>(options_.segment_jitter_ms));
-  }
-  return segment.created_ms != 0 && env_.clock.WallMs() - segment.created_ms >= limit_ms;
-}
-
 void SegmentedLog::OnCommitted(LogIndex index) {
   committed_ = std::max(committed_, index);
   if (!failed_.ok()) return;
@@ -185,7 +168,7 @@ void SegmentedLog::OnCommitted(LogIndex index) {
   ApplyStarts();
   // Not before the disk has it: a loss of power would leave neither the old one nor the new one.
   // And a manifest wants the one at its end.
-  DropReplacedRows(configurations_, std::min(SealedIndex(), durable_index()));
+  DropReplacedRows(configurations_, std::min(LastSealedIndex(), durable_index()));
 }
 
 void SegmentedLog::SealCommitted() {
@@ -211,7 +194,8 @@ void SegmentedLog::QueueSeal(Segment& segment) {
   trim.file = segment.file;
   trim.position = segment.size_bytes();
   ops_.push_back(std::move(trim));
-  sealed_indexes_.emplace_back(segment.header.base_index, segment.index);
+  sealed_indexes_.push_back(
+      {segment.header.base_index, segment.index_stamp(), segment.index});
   loaded_.push_back(segment.header.base_index);
   TrimIndexes();
 }
@@ -219,7 +203,8 @@ void SegmentedLog::QueueSeal(Segment& segment) {
 // D14: what is committed is the same everywhere, so every replica drops the same records.
 void SegmentedLog::ApplyStarts() {
   Offset start = start_offset_;
-  while (!pending_starts_.empty() && pending_starts_.front().index <= committed_) {
+  const LogIndex through = Mutated(Mutation::kStartBeforeCommit) ? last_index() : committed_;
+  while (!pending_starts_.empty() && pending_starts_.front().index <= through) {
     start = std::max(start, pending_starts_.front().start);
     pending_starts_.erase(pending_starts_.begin());
   }
@@ -268,7 +253,7 @@ void SegmentedLog::DropSegments() {
   SaveStart();
   for (size_t i = 0; i < count; ++i) {
     WriteOp removal;
-    removal.kind = WriteOp::Kind::kRemove;
+    removal.kind = WriteOp::Kind::kGiveUp;
     removal.file = segments_[i]->file;
     ops_.push_back(std::move(removal));
     WriteOp index;
@@ -288,6 +273,8 @@ void SegmentedLog::Close(absl::AnyInvocable<void() &&> done) {
   env_.home.Cancel(flush_timer_);
   env_.home.Cancel(retry_timer_);
   retry_timer_ = kNoTimer;
+  ++in_flight_;
+  reaper_.Stop([this] { FlightEnded(); });
   if (appended_seq_ == 0) {
     // Nothing was written since Open: a segment that was only planned is planned again then.
     ops_.clear();

@@ -43,6 +43,7 @@ SegmentView SegmentedLog::ViewOf(const Segment& segment) const {
   if (segment.header.base_index > written_.segment_base) end = FirstPoint(segment.header);
   view.end_position = end.position;
   if (segment.sealed) view.index = segment.index;
+  view.stamp = segment.index_stamp();
   return view;
 }
 
@@ -97,9 +98,9 @@ absl::Status SegmentedLog::ReadFailed(const absl::Status& status) {
 }
 
 void SegmentedLog::KeepIndexes(const ReadResult& result) {
-  for (const auto& [base, index] : result.loaded) {
+  for (const auto& [base, file, index] : result.loaded) {
     Segment& segment = *segments_[SegmentOfIndex(base)];
-    if (segment.header.base_index != base || segment.index != nullptr) continue;
+    if (segment.file != file || segment.index != nullptr) continue;
     segment.index = std::const_pointer_cast<SegmentIndex>(index);
     loaded_.push_back(base);
   }
@@ -175,7 +176,8 @@ void SegmentedLog::Check(LogIndex from, size_t bytes_max, CheckDone done) {
              done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
               if (cuts != truncations_) return std::move(done)(LogCheck{from, 1});
               if (!result.ok()) return std::move(done)(ReadFailed(result.status()));
-              LogCheck check{result->entries.back().index + 1, 0};
+              LogCheck check{from, 0};
+              if (!result->entries.empty()) check.next = result->entries.back().index + 1;
               for (const LogEntry& entry : result->entries) {
                 check.bytes += entry.bytes.size() + kPrivateFrameBytes;
               }
@@ -183,10 +185,11 @@ void SegmentedLog::Check(LogIndex from, size_t bytes_max, CheckDone done) {
             });
 }
 
-void SegmentedLog::FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchDone done) {
+void SegmentedLog::FindBatchByTimestamp(int64_t timestamp_ms, Offset from, Offset end,
+                                        BatchDone done) {
   auto plan = std::make_shared<ReadPlan>();
   plan->kind = ReadPlan::Kind::kTimestamp;
-  plan->from = start_offset_;
+  plan->from = std::max(from, start_offset_);
   plan->end = std::min(end, written_offset());
   plan->timestamp_ms = timestamp_ms;
   for (const SegmentPtr& segment : segments_) {
@@ -195,9 +198,9 @@ void SegmentedLog::FindBatchByTimestamp(int64_t timestamp_ms, Offset end, BatchD
       AddView(*plan, *segment);
     }
   }
-  Run(std::move(plan), [this, timestamp_ms, end, cuts = truncations_,
+  Run(std::move(plan), [this, timestamp_ms, from, end, cuts = truncations_,
                         done = std::move(done)](absl::StatusOr<ReadResult> result) mutable {
-    if (cuts != truncations_) return FindBatchByTimestamp(timestamp_ms, end, std::move(done));
+    if (cuts != truncations_) return FindBatchByTimestamp(timestamp_ms, from, end, std::move(done));
     if (!result.ok()) return std::move(done)(ReadFailed(result.status()));
     if (result->batches.empty()) return std::move(done)(std::optional<Bytes>());
     std::move(done)(std::optional<Bytes>(std::move(result->batches.front())));
@@ -248,7 +251,7 @@ void SegmentedLog::FindMaxTimestampBatch(Offset end, BatchDone done) {
   });
 }
 
-int64_t SegmentedLog::PositionOf(Offset offset) const {
+int64_t SegmentedLog::PositionOf(Offset offset, Rounding rounding) const {
   int64_t before = 0;
   for (const SegmentPtr& segment : segments_) {
     const SegmentPoint& end = segment->end;
@@ -260,8 +263,8 @@ int64_t SegmentedLog::PositionOf(Offset offset) const {
     if (offset <= base) break;
     if (segment->index) {
       const SegmentPoint& row = segment->index->FindOffset(offset);
-      std::optional<int64_t> next = segment->index->PositionAfter(row);
-      return before + (offset == row.offset ? row.position : next.value_or(end.position));
+      if (rounding == Rounding::kDown || offset == row.offset) return before + row.position;
+      return before + segment->index->PositionAfter(row).value_or(end.position);
     }
     // Not in memory: as if all records were equally long.
     return before + static_cast<int64_t>(static_cast<double>(end.position) *
@@ -271,8 +274,10 @@ int64_t SegmentedLog::PositionOf(Offset offset) const {
   return before;
 }
 
+// Never 0 where there is something: a fetch would wait for more, for good.
 int64_t SegmentedLog::EstimateBytes(Offset from, Offset end) const {
-  return std::max<int64_t>(0, PositionOf(end) - PositionOf(from));
+  if (from >= std::min(end, written_offset())) return 0;
+  return std::max<int64_t>(1, PositionOf(end, Rounding::kUp) - PositionOf(from, Rounding::kDown));
 }
 
 }  // namespace garam::storage

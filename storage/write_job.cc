@@ -6,6 +6,7 @@
 #include "common/logging.h"
 #include "common/mutation.h"
 #include "common/status.h"
+#include "storage/file_reaper.h"
 
 namespace garam::storage {
 namespace {
@@ -37,7 +38,8 @@ absl::Status WriteJob::Append(WriteOp& op) {
   return file->Write(op.position, pieces);
 }
 
-absl::Status WriteJob::RunOp(FileSystem& fs, KvStore& kv, WriteOp& op, bool* names_changed) {
+absl::Status WriteJob::RunOp(FileSystem& fs, KvStore& kv, const std::string& dir, WriteOp& op,
+                             bool* names_changed) {
   switch (op.kind) {
     case WriteOp::Kind::kAppend:
       return Append(op);
@@ -53,15 +55,26 @@ absl::Status WriteJob::RunOp(FileSystem& fs, KvStore& kv, WriteOp& op, bool* nam
       absl::Status removed = fs.Remove(op.file->path());
       return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
     }
+    case WriteOp::Kind::kGiveUp: {
+      *names_changed = true;
+      std::erase(dirty, op.file);
+      given_up.push_back(GivenUpPath(op.file->path()));
+      absl::Status renamed = fs.Rename(op.file->path(), given_up.back());
+      return absl::IsNotFound(renamed) ? absl::OkStatus() : renamed;
+    }
+    case WriteOp::Kind::kReplace:
+      RETURN_IF_ERROR(fs.Rename(op.from, op.file->path()));
+      return Final(fs.SyncDirectory(dir));
     case WriteOp::Kind::kRows:
       return kv.Write(op.rows, /*sync=*/true);
   }
   return absl::OkStatus();
 }
 
-absl::Status WriteJob::RunOps(FileSystem& fs, KvStore& kv, bool* names_changed) {
+absl::Status WriteJob::RunOps(FileSystem& fs, KvStore& kv, const std::string& dir,
+                              bool* names_changed) {
   while (!ops.empty()) {
-    RETURN_IF_ERROR(RunOp(fs, kv, ops.front(), names_changed));
+    RETURN_IF_ERROR(RunOp(fs, kv, dir, ops.front(), names_changed));
     ops.pop_front();
   }
   return absl::OkStatus();
@@ -69,7 +82,7 @@ absl::Status WriteJob::RunOps(FileSystem& fs, KvStore& kv, bool* names_changed) 
 
 absl::Status WriteJob::Run(FileSystem& fs, LogRows& rows, KvStore& kv, const std::string& dir) {
   bool names_changed = false;
-  absl::Status status = RunOps(fs, kv, &names_changed);
+  absl::Status status = RunOps(fs, kv, dir, &names_changed);
   // Also after an error: a later attempt would not know of the names that this one changed.
   if (names_changed && !Mutated(Mutation::kNamesNotSynced)) {
     if (absl::Status synced = fs.SyncDirectory(dir); !synced.ok()) return Final(synced);
@@ -89,8 +102,8 @@ absl::Status WriteJob::Run(FileSystem& fs, LogRows& rows, KvStore& kv, const std
       }
     }
   }
-  for (const auto& [base, index] : sealed) {
-    if (absl::Status saved = rows.SaveSealed(base, *index); !saved.ok()) {
+  for (const auto& [base, stamp, index] : sealed) {
+    if (absl::Status saved = rows.SaveSealed(base, stamp, *index); !saved.ok()) {
       LogWarn("{}: index rows not written: {}", dir, std::string(saved.message()));
     }
   }

@@ -26,6 +26,8 @@ struct WriteOp {
     kCreate,    // Makes `file`.
     kTruncate,  // Ends `file` at `position`.
     kRemove,    // Removes `file`'s name; ok when it is gone.
+    kGiveUp,    // Gives `file` the name that a FileReaper looks for; ok when it is gone.
+    kReplace,   // What is called `from` gets `file`'s name, durably: what follows may rely on it.
     kRows,      // Writes `rows`, synced: what follows must not be seen without them.
   };
   Kind kind;
@@ -33,7 +35,15 @@ struct WriteOp {
   int64_t position = 0;
   std::vector<Bytes> pieces;
   size_t bytes = 0;  // Of all pieces.
+  std::string from;
   KvBatch rows;
+};
+
+// The index of a segment that has got its footer.
+struct SealedIndex {
+  LogIndex base;
+  IndexStamp stamp;
+  std::shared_ptr<const SegmentIndex> index;
 };
 
 class WriteJob {
@@ -45,15 +55,18 @@ class WriteJob {
   bool sync = false;
   KvBatch mark;
   // Segments whose footer the operations wrote: their index goes to the key-value store last.
-  std::vector<std::pair<LogIndex, std::shared_ptr<const SegmentIndex>>> sealed;
+  std::vector<SealedIndex> sealed;
+  // Paths of what the operations have given up.
+  std::vector<std::string> given_up;
 
   // Blocks. The status of the first operation that failed; the ones before it are gone from `ops`.
   // A failed sync leaves no operations behind but an error that is not IsDiskFull.
   absl::Status Run(FileSystem& fs, LogRows& rows, KvStore& kv, const std::string& dir);
 
  private:
-  absl::Status RunOps(FileSystem& fs, KvStore& kv, bool* names_changed);
-  absl::Status RunOp(FileSystem& fs, KvStore& kv, WriteOp& op, bool* names_changed);
+  absl::Status RunOps(FileSystem& fs, KvStore& kv, const std::string& dir, bool* names_changed);
+  absl::Status RunOp(FileSystem& fs, KvStore& kv, const std::string& dir, WriteOp& op,
+                     bool* names_changed);
   absl::Status Append(WriteOp& op);
   void NoteDirty(const std::shared_ptr<SegmentFile>& file);
 };

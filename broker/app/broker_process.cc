@@ -84,6 +84,20 @@ absl::Status BrokerProcess::ListenToMonitors() {
   metrics_.AddSource([this](MetricSink& sink) {
     sink.Counter("garam_raft_elections_total", "Elections that replicas of this broker stood for",
                  {}, static_cast<double>(core_->elections()));
+    const CleanerCounts& cleaner = core_->cleaner_counts();
+    const auto count = [&sink](const char* name, const char* help, uint64_t value) {
+      sink.Counter(name, help, {}, static_cast<double>(value));
+    };
+    count("garam_compaction_passes_total", "Passes of compaction that have ended",
+          cleaner.passes.load());
+    count("garam_compaction_failures_total", "Passes that could not be ended",
+          cleaner.failures.load());
+    count("garam_compaction_read_bytes_total", "Bytes of log that compaction has read",
+          cleaner.bytes_read.load());
+    count("garam_compaction_written_bytes_total", "Bytes of log that compaction has written",
+          cleaner.bytes_written.load());
+    count("garam_compaction_dropped_records_total", "Records that compaction has dropped",
+          cleaner.records_dropped.load());
   });
   return http_->Start();
 }

@@ -85,6 +85,7 @@ grpc::StatusCode CodeOf(Errc errc) {
     case Errc::kInvalidRegex:
     case Errc::kOutOfOrderSequence:
     case Errc::kInvalidProducerEpoch:
+    case Errc::kInvalidUpdateVersion:
       return grpc::StatusCode::INVALID_ARGUMENT;
   }
   return grpc::StatusCode::INTERNAL;

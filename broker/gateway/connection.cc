@@ -57,6 +57,7 @@ void Connection::Stop() {
 
 void Connection::WaitReadable() {
   if (!open() || reading_ || waiting_for_memory_ || !pending_.empty()) return;
+  if (mute_timer_ != kNoTimer) return;
   if (assembler_.wanted_bytes() > 0) return WaitForMemory(assembler_.wanted_bytes());
   if (!services_->memory->requests.Fits(1)) return WaitForMemory(1);
   reading_ = true;
@@ -87,6 +88,7 @@ void Connection::OnReadable() {
     if (ReadOnce(drained) == 0) break;
     Pump();
     if (drained || !pending_.empty() || assembler_.wanted_bytes() > 0) break;
+    if (mute_timer_ != kNoTimer) break;
   }
   WaitReadable();
 }
@@ -122,8 +124,8 @@ size_t Connection::ReadOnce(bool& drained) {
 // ---- Requests --------------------------------------------------------------------------------
 
 bool Connection::MayStart() const {
-  return open() && blocking_ == nullptr && output_bytes_ < kOutputBytesMax &&
-         in_flight_.size() < kInFlightMax;
+  return open() && blocking_ == nullptr && mute_timer_ == kNoTimer &&
+         output_bytes_ < kOutputBytesMax && in_flight_.size() < kInFlightMax;
 }
 
 void Connection::Pump() {
@@ -168,7 +170,10 @@ void Connection::StartRequest(Frame frame) {
                                            std::move(frame.charge), *header, std::move(reader));
   in_flight_.push_back(request);
   if (!row->overlaps) blocking_ = request.get();
-  row->handler(std::move(request));
+  if (!services_->quotas.active(QuotaKind::kRequest)) return row->handler(std::move(request));
+  request->StartClock();
+  row->handler(request);
+  request->StopClock();
 }
 
 void Connection::OnFinished(Request& request) {
@@ -187,10 +192,25 @@ void Connection::SchedulePump() {
 
 // ---- Answers ---------------------------------------------------------------------------------
 
+// The answer leaves at once; nothing more is taken from the client until the time is over.
+void Connection::Mute(Duration wait) {
+  const MonoTime until = services_->broker.clock().Mono() + wait;
+  if (mute_timer_ != kNoTimer && until <= muted_until_) return;
+  if (mute_timer_ != kNoTimer) services_->executor().Cancel(mute_timer_);
+  muted_until_ = until;
+  mute_timer_ = services_->executor().PostAt(until, [weak = weak_from_this()] {
+    const std::shared_ptr<Connection> self = weak.lock();
+    if (self == nullptr || !self->open()) return;
+    self->mute_timer_ = kNoTimer;
+    self->Pump();
+  });
+}
+
 void Connection::GatherAnswers() {
   while (!in_flight_.empty() && in_flight_.front()->finished()) {
     const RequestPtr request = std::move(in_flight_.front());
     in_flight_.pop_front();
+    if (request->throttle() > Duration::zero()) Mute(request->throttle());
     size_t bytes = 0;
     for (Bytes& piece : request->TakeFrame()) {
       bytes += piece.size();
@@ -279,6 +299,7 @@ void Connection::Release() {
   socket_->close(ignored);
   socket_.reset();
   if (idle_timer_ != kNoTimer) services_->executor().Cancel(std::exchange(idle_timer_, kNoTimer));
+  if (mute_timer_ != kNoTimer) services_->executor().Cancel(std::exchange(mute_timer_, kNoTimer));
   pending_.clear();
   output_.clear();
   output_bytes_ = 0;

@@ -3,7 +3,8 @@
 // A request starts when the one before it is finished, or, after a Produce, as soon as that one
 // has its place in the logs. Answers that are ready together leave in one system call.
 // The connection stops reading while it has requests that it cannot start, while the client does
-// not take its answers, and while the budget of requests is full.
+// not take its answers, while the budget of requests is full, and while it is muted: for as long as
+// the answer said that the client was throttled (KIP-219).
 //
 // Threads:   one shard.
 // Ownership: kept by the gateway's list until closed; `socket` belongs to the shard's loop.
@@ -57,6 +58,7 @@ class Connection final : public AnswerSink, public std::enable_shared_from_this<
   // One recv; how many bytes it brought. 0: nothing more now, or the connection is closed.
   size_t ReadOnce(bool& drained);
 
+  void Mute(Duration wait);
   void GatherAnswers();
   void Send();
   void WaitWritable();
@@ -85,6 +87,8 @@ class Connection final : public AnswerSink, public std::enable_shared_from_this<
   bool waiting_for_memory_ = false;
   bool pumping_ = false;
   bool pump_scheduled_ = false;
+  MonoTime muted_until_;
+  TimerId mute_timer_ = kNoTimer;  // While muted.
   TimerId idle_timer_ = kNoTimer;
   MonoTime last_activity_;
 };

@@ -131,6 +131,8 @@ ErrorCode ToErrorCode(Errc errc) {
       return ErrorCode::kInvalidRegularExpression;
     case Errc::kThrottled:
       return ErrorCode::kThrottlingQuotaExceeded;
+    case Errc::kInvalidUpdateVersion:
+      return ErrorCode::kInvalidUpdateVersion;
   }
   return ErrorCode::kUnknownServerError;  // Not one of the enumerators.
 }

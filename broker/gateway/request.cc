@@ -4,6 +4,26 @@
 
 namespace garam {
 
+Duration Request::Charge(QuotaKind kind, size_t bytes) {
+  return services_->quotas.Record(kind, quota_client(), static_cast<double>(bytes),
+                                  broker().clock().Mono());
+}
+
+void Request::StartClock() { clock_started_ = broker().clock().Mono(); }
+
+void Request::StopClock() {
+  if (!clock_started_.has_value()) return;
+  time_used_ += broker().clock().Mono() - *std::exchange(clock_started_, std::nullopt);
+}
+
+void Request::ChargeTime() {
+  StopClock();
+  constexpr double kPercent = 100;
+  const double seconds = std::chrono::duration<double>(std::exchange(time_used_, {})).count();
+  Throttle(services_->quotas.Record(QuotaKind::kRequest, quota_client(), kPercent * seconds,
+                                    broker().clock().Mono()));
+}
+
 void Request::Finish(std::vector<Bytes> frame) {
   if (finished_) return;
   finished_ = true;

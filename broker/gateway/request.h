@@ -6,6 +6,7 @@
 // Threads: the shard of its connection.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +17,8 @@
 
 #include "broker/gateway/frame_assembler.h"
 #include "broker/gateway/shard_services.h"
+#include "broker/quota_manager.h"
+#include "common/clock.h"
 #include "proto/kafka/frame.h"
 
 namespace garam {
@@ -44,7 +47,8 @@ class Request : public std::enable_shared_from_this<Request> {
         client_host_(client_host),
         charge_(std::move(charge)),
         header_(header),
-        reader_(std::move(reader)) {}
+        reader_(std::move(reader)),
+        size_bytes_(reader_.remaining()) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
@@ -66,8 +70,18 @@ class Request : public std::enable_shared_from_this<Request> {
     return std::nullopt;
   }
 
+  // Says how long the client is left alone, where it has used more than its quotas.
   template <class Response>
   void Answer(const Response& response) {
+    if (services_->quotas.active()) ChargeTime();
+    if (throttle_ > Duration::zero()) {
+      if constexpr (requires { response.throttle_time_ms; }) {
+        Response told = response;
+        told.throttle_time_ms =
+            static_cast<int32_t>(std::chrono::duration_cast<Millis>(throttle_).count());
+        return AnswerAs(told, version());
+      }
+    }
     AnswerAs(response, version());
   }
   // In the form of another version than the request's: ApiVersions' way out.
@@ -82,15 +96,31 @@ class Request : public std::enable_shared_from_this<Request> {
   void AnswerNothing() { Finish({}); }
   void CloseConnection(absl::string_view reason);
 
+  // Whose quotas count. Nobody has a name yet.
+  QuotaClient quota_client() const { return {kAnonymousUser, client_id()}; }
+  size_t size_bytes() const { return size_bytes_; }  // Of the message.
+  // Counts bytes that the client wrote or reads with this; once. How long it is to be left alone.
+  Duration Charge(QuotaKind kind, size_t bytes);
+  // Leave it alone for so long at least, once it has its answer.
+  void Throttle(Duration wait) { throttle_ = std::max(throttle_, wait); }
+  // The shard's time that this takes counts from here on, or no longer: what waits for others costs
+  // nothing.
+  void StartClock();
+  void StopClock();
+
   // `cancel` runs if the connection closes before the request is finished.
   void OnCancel(std::function<void()> cancel) { cancel_ = std::move(cancel); }
 
   // For the connection.
   bool finished() const { return finished_; }
+  Duration throttle() const { return throttle_; }
   std::vector<Bytes> TakeFrame() { return std::move(frame_); }
   void Cancel();
 
  private:
+  static constexpr std::string_view kAnonymousUser = "ANONYMOUS";
+
+  void ChargeTime();
   void Finish(std::vector<Bytes> frame);
 
   const std::shared_ptr<ShardServices> services_;
@@ -100,6 +130,10 @@ class Request : public std::enable_shared_from_this<Request> {
   MemoryBudget::Charge charge_;  // Before services_ goes.
   const kafka::RequestHeader header_;
   kafka::Reader reader_;
+  const size_t size_bytes_;
+  std::optional<MonoTime> clock_started_;
+  Duration time_used_{};
+  Duration throttle_{};
   std::function<void()> cancel_;
   bool finished_ = false;
   std::vector<Bytes> frame_;

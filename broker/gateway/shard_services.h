@@ -10,6 +10,7 @@
 #include "broker/broker.h"
 #include "broker/fetch_sessions.h"
 #include "broker/gateway/request_counts.h"
+#include "broker/quota_manager.h"
 #include "common/memory_budget.h"
 #include "common/random.h"
 
@@ -30,6 +31,7 @@ struct ShardServices {
   ShardServices(Broker& core, size_t shard_number, std::shared_ptr<GatewayMemory> budgets,
                 size_t fetch_session_slots)
       : broker(core),
+        quotas(core.quotas()),
         shard(shard_number),
         memory(std::move(budgets)),
         sessions(fetch_session_slots, shard_number, core.shard_count(), random),
@@ -38,6 +40,7 @@ struct ShardServices {
   Executor& executor() { return broker.executor(shard); }
 
   Broker& broker;
+  QuotaManager& quotas;
   const size_t shard;
   const std::shared_ptr<GatewayMemory> memory;
   SystemRandom random;

@@ -61,6 +61,7 @@ void Fields(Io& io, Of<Io, raft::Append>& message) {  // But for the entries.
   io(message.leader_first);
   io(message.round);
   io(message.life);
+  io(message.compact_before);
 }
 template <class Io>
 void Fields(Io& io, Of<Io, raft::AppendReply>& message) {

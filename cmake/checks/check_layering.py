@@ -14,13 +14,14 @@ import sys
 
 # A folder sees itself and what is listed. `proto` holds the generated gRPC messages too,
 # `proto/kafka` the generated Kafka codec. What is in a `testing` folder only tests see.
-CORE = ["common", "proto", "storage", "raft", "coordinator", "coordinator/groups"]
+CORE = ["common", "proto", "storage", "storage/compaction", "raft", "coordinator", "coordinator/groups"]
 LAYERS = {
     "common": [],
     "common/testing": ["common"],
     "proto": ["common"],
     "proto/kafka": ["common"],
     "storage": ["common"],
+    "storage/compaction": ["common", "storage"],
     "storage/testing": ["common", "common/testing", "storage"],
     "raft": ["common"],
     "coordinator": ["common", "raft", "proto", "proto/kafka"],
@@ -42,7 +43,7 @@ LAYERS = {
         "broker/http", "proto/kafka",
     ],
     "cli": ["common", "proto/kafka"],
-    "bench": ["common", "storage", "raft", "proto", "proto/kafka"],
+    "bench": ["common", "storage", "storage/compaction", "raft", "proto", "proto/kafka"],
 }
 # Free of both tables: tests look into every room, and build output is not ours.
 FREE = ("tests", "build")
@@ -53,6 +54,7 @@ ROOMS = [
     ("gRPC", re.compile(r"^grpc(pp|\+\+)?/|\.grpc\.pb\.h$"), ["broker/control"], None),
     ("RocksDB", re.compile(r"^rocksdb/"), ["storage"], 1),
     ("Asio", re.compile(r"^boost/(asio|beast)(/|\.hpp)"), ASIO_ROOMS, None),
+    ("RE2", re.compile(r"^re2/"), ["coordinator/groups/topic_regex"], 1),
     ("prometheus-cpp", re.compile(r"^prometheus/"), ["common/metrics", "broker/http"], None),
 ]
 

@@ -5,20 +5,9 @@
 
 #include "common/status.h"
 #include "coordinator/groups/consumer_protocol.h"
+#include "coordinator/groups/group_errors.h"
 
 namespace garam {
-namespace {
-
-absl::Status Rebalancing() {
-  return MakeError(Errc::kRebalanceInProgress, "the group rebalances: join again");
-}
-
-absl::Status UnknownMember() {
-  return MakeError(Errc::kUnknownMemberId, "the group has no such member: join anew");
-}
-
-}  // namespace
-
 ClassicGroup::ClassicGroup(Env env, Moment now)
     : env_(std::move(env)), state_since_ms_(now.wall_ms) {}
 
@@ -68,22 +57,17 @@ absl::Status ClassicGroup::CheckMember(const MemberName& member) const {
     const auto known = static_ids_.find(*member.instance_id);
     if (known == static_ids_.end()) return UnknownMember();
     if (known->second != member.id) {
-      return MakeError(Errc::kFencedInstanceId,
-                       "another member has joined with this group.instance.id");
+      return InstanceFenced();
     }
   }
   return members_.contains(member.id) ? absl::OkStatus() : UnknownMember();
 }
 
 void ClassicGroup::Sync(SyncRequest request, Moment now, SyncDone done) {
-  const auto refuse = [&](absl::Status status) {
-    SyncAnswer answer;
-    answer.status = std::move(status);
-    Reply(std::move(done), std::move(answer));
-  };
+  const auto refuse = [&](absl::Status status) { Reply(std::move(done), {std::move(status)}); };
   if (absl::Status status = CheckMember(request.member); !status.ok()) return refuse(status);
   if (request.generation != generation_) {
-    return refuse(MakeError(Errc::kIllegalGeneration, "the generation is over: join again"));
+    return refuse(GenerationIsOver());
   }
   if ((request.protocol_type && *request.protocol_type != protocol_type_) ||
       (request.protocol && request.protocol != protocol_)) {
@@ -98,9 +82,7 @@ void ClassicGroup::Sync(SyncRequest request, Moment now, SyncDone done) {
     return Reply(std::move(done), {absl::OkStatus(), protocol_type_, protocol_, member.assignment});
   }
   if (member.sync != nullptr) {
-    SyncAnswer lost;
-    lost.status = Rebalancing();
-    Reply(std::move(member.sync), std::move(lost));
+    Reply(std::move(member.sync), {Rebalancing()});
   }
   member.sync = std::move(done);
   if (request.member.id != leader_) return;
@@ -139,16 +121,14 @@ void ClassicGroup::OnStored(int32_t generation, const std::map<std::string, Byte
 void ClassicGroup::FailSyncs(const absl::Status& reason) {
   for (auto& [id, member] : members_) {
     if (member.sync == nullptr) continue;
-    SyncAnswer answer;
-    answer.status = reason;
-    Reply(std::exchange(member.sync, nullptr), std::move(answer));
+    Reply(std::exchange(member.sync, nullptr), {reason});
   }
 }
 
 absl::Status ClassicGroup::Heartbeat(const MemberName& member, int32_t generation, Moment now) {
   RETURN_IF_ERROR(CheckMember(member));
   if (generation != generation_) {
-    return MakeError(Errc::kIllegalGeneration, "the generation is over: join again");
+    return GenerationIsOver();
   }
   if (state_ == State::kEmpty) return UnknownMember();
   Hear(members_.at(member.id), now);
@@ -161,7 +141,7 @@ absl::Status ClassicGroup::CheckCommit(const MemberName& member, int32_t generat
   if (generation < 0 && member.id.empty() && !member.instance_id) return UnknownMember();
   RETURN_IF_ERROR(CheckMember(member));
   if (generation != generation_) {
-    return MakeError(Errc::kIllegalGeneration, "the generation is over: join again");
+    return GenerationIsOver();
   }
   if (state_ == State::kCompletingRebalance) return Rebalancing();
   Hear(members_.at(member.id), now);
@@ -193,14 +173,10 @@ void ClassicGroup::RemoveMember(Members::iterator member, Moment now) {
 
 void ClassicGroup::Erase(Members::iterator member) {
   if (member->second.join != nullptr) {
-    JoinAnswer answer;
-    answer.status = UnknownMember();
-    Reply(std::exchange(member->second.join, nullptr), std::move(answer));
+    Reply(std::exchange(member->second.join, nullptr), {UnknownMember()});
   }
   if (member->second.sync != nullptr) {
-    SyncAnswer answer;
-    answer.status = UnknownMember();
-    Reply(std::exchange(member->second.sync, nullptr), std::move(answer));
+    Reply(std::exchange(member->second.sync, nullptr), {UnknownMember()});
   }
   if (member->second.instance_id) static_ids_.erase(*member->second.instance_id);
   const bool led = member->first == leader_;
@@ -212,11 +188,18 @@ void ClassicGroup::Fail(const absl::Status& reason) {
   FailSyncs(reason);
   for (auto& [id, member] : members_) {
     if (member.join == nullptr) continue;
-    JoinAnswer answer;
-    answer.status = reason;
-    answer.member_id = id;
-    Reply(std::exchange(member.join, nullptr), std::move(answer));
+    Reply(std::exchange(member.join, nullptr), {reason, id});
   }
+}
+
+std::vector<ClassicSeat> ClassicGroup::Seats() const {
+  std::vector<ClassicSeat> seats;
+  for (const auto& [id, member] : members_) {
+    seats.push_back({id, member.instance_id, member.client_id, member.client_host,
+                     member.session_timeout, member.rebalance_timeout, member.protocols,
+                     member.assignment});
+  }
+  return seats;
 }
 
 void ClassicGroup::Hear(Member& member, Moment now) {

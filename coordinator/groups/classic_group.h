@@ -25,6 +25,18 @@
 
 namespace garam {
 
+// A member of a group that goes on as one of the consumer protocol.
+struct ClassicSeat {
+  std::string id{};
+  std::optional<std::string> instance_id{};
+  std::string client_id{};
+  std::string client_host{};
+  Duration session_timeout = Duration(0);
+  Duration rebalance_timeout = Duration(0);
+  std::vector<ClassicProtocol> protocols{};
+  Bytes assignment{};
+};
+
 class ClassicGroup {
  public:
   enum class State { kEmpty, kPreparingRebalance, kCompletingRebalance, kStable };
@@ -51,6 +63,9 @@ class ClassicGroup {
   absl::Status CheckCommit(const MemberName& member, int32_t generation, Moment now);
   // Everybody who waits is answered with `reason`; the group is of no more use.
   void Fail(const absl::Status& reason);
+  // Everybody is to join again.
+  void Rebalance(Moment now) { MaybePrepareRebalance(now); }
+  std::vector<ClassicSeat> Seats() const;
 
   void Tick(Moment now);
   // Not later than anything is due.
@@ -102,7 +117,7 @@ class ClassicGroup {
   void CompleteJoin(Moment now);
   bool ElectJoinedLeader();
   std::string SelectProtocol() const;
-  JoinAnswer AnswerFor(const std::string& id, const Member& member) const;
+  JoinAnswer AnswerFor(const std::string& id) const;
 
   // Everything else: classic_group.cc.
   absl::Status CheckMember(const MemberName& member) const;

@@ -4,6 +4,7 @@
 
 #include "common/status.h"
 #include "coordinator/groups/classic_group.h"
+#include "coordinator/groups/group_errors.h"
 
 namespace garam {
 namespace {
@@ -11,13 +12,6 @@ namespace {
 // A member that is new has this long from its first request to the end of the rebalance: it sends
 // no heartbeats while it waits.
 constexpr Duration kNewMemberPatience = std::chrono::minutes(5);
-
-JoinAnswer Refusal(absl::Status status, std::string member_id) {
-  JoinAnswer answer;
-  answer.status = std::move(status);
-  answer.member_id = std::move(member_id);
-  return answer;
-}
 
 bool SameProtocols(const std::vector<ClassicProtocol>& a, const std::vector<ClassicProtocol>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -30,7 +24,7 @@ bool SameProtocols(const std::vector<ClassicProtocol>& a, const std::vector<Clas
 
 void ClassicGroup::Join(JoinRequest request, Moment now, JoinDone done) {
   if (absl::Status status = CheckMayJoin(request); !status.ok()) {
-    return Reply(std::move(done), Refusal(std::move(status), request.member.id));
+    return Reply(std::move(done), {std::move(status), request.member.id});
   }
   if (!request.member.id.empty()) return Rejoin(std::move(request), now, std::move(done));
   if (request.member.instance_id) return JoinStatic(std::move(request), now, std::move(done));
@@ -82,7 +76,7 @@ void ClassicGroup::JoinNew(JoinRequest request, Moment now, JoinDone done) {
     pending_[id] = now.mono + request.session_timeout;
     next_check_ = std::min(next_check_, pending_[id]);
     return Reply(std::move(done),
-                 Refusal(MakeError(Errc::kMemberIdRequired, "join again with this member id"), id));
+                 {MakeError(Errc::kMemberIdRequired, "join again with this member id"), id});
   }
   AddMember(id, std::move(request), now, std::move(done));
 }
@@ -103,13 +97,10 @@ void ClassicGroup::ReplaceStatic(const std::string& old_id, JoinRequest request,
   const std::string id = request.fresh_member_id;
   auto node = members_.extract(old_id);
   Member& member = node.mapped();
-  const absl::Status fenced =
-      MakeError(Errc::kFencedInstanceId, "another member has joined with this group.instance.id");
-  if (member.join != nullptr) Reply(std::exchange(member.join, nullptr), Refusal(fenced, old_id));
+  const absl::Status fenced = InstanceFenced();
+  if (member.join != nullptr) Reply(std::exchange(member.join, nullptr), {fenced, old_id});
   if (member.sync != nullptr) {
-    SyncAnswer answer;
-    answer.status = fenced;
-    Reply(std::exchange(member.sync, nullptr), std::move(answer));
+    Reply(std::exchange(member.sync, nullptr), {fenced});
   }
   node.key() = id;
   members_.insert(std::move(node));
@@ -138,7 +129,7 @@ void ClassicGroup::FinishReplacing(const std::string& old_id, const std::string&
     Member& member = found->second;
     JoinAnswer answer;
     if (status.ok()) {
-      answer = AnswerFor(id, member);
+      answer = AnswerFor(id);
       answer.skip_assignment = may_skip && leader_ == id;
       // One that cannot skip it would assign anew: it is not told that it leads.
       if (leader_ == id && !may_skip) {
@@ -146,7 +137,7 @@ void ClassicGroup::FinishReplacing(const std::string& old_id, const std::string&
         answer.members.clear();
       }
     } else {
-      answer = Refusal(status, id);
+      answer = {status, id};
     }
     Hear(member, env_.now());
     Reply(std::exchange(member.join, nullptr), std::move(answer));
@@ -160,7 +151,7 @@ void ClassicGroup::Rejoin(JoinRequest request, Moment now, JoinDone done) {
     return AddMember(id, std::move(request), now, std::move(done));
   }
   if (absl::Status status = CheckMember(request.member); !status.ok()) {
-    return Reply(std::move(done), Refusal(std::move(status), id));
+    return Reply(std::move(done), {std::move(status), id});
   }
   Member& member = members_.at(id);
   const bool same = SameProtocols(member.protocols, request.protocols);
@@ -169,7 +160,7 @@ void ClassicGroup::Rejoin(JoinRequest request, Moment now, JoinDone done) {
                               (state_ == State::kStable && id != leader_));
   if (again) {
     Hear(member, now);
-    return Reply(std::move(done), AnswerFor(id, member));
+    return Reply(std::move(done), AnswerFor(id));
   }
   UpdateMember(member, std::move(request), std::move(done));
   if (state_ != State::kPreparingRebalance) PrepareRebalance(now);
@@ -196,7 +187,7 @@ void ClassicGroup::UpdateMember(Member& member, JoinRequest request, JoinDone do
   // Asked twice: the first answer has nobody to go to.
   if (member.join != nullptr) {
     Reply(std::exchange(member.join, nullptr),
-          Refusal(MakeError(Errc::kUnknownMemberId, "the member has joined again"), {}));
+          {MakeError(Errc::kUnknownMemberId, "the member has joined again")});
   }
   member.client_id = std::move(request.client_id);
   member.client_host = std::move(request.client_host);
@@ -213,7 +204,7 @@ void ClassicGroup::MaybePrepareRebalance(Moment now) {
 void ClassicGroup::PrepareRebalance(Moment now) {
   if (state_ == State::kCompletingRebalance) {
     for (auto& [id, member] : members_) member.assignment = Bytes();
-    FailSyncs(MakeError(Errc::kRebalanceInProgress, "the group rebalances: join again"));
+    FailSyncs(Rebalancing());
   }
   sync_until_.reset();
   const bool first = state_ == State::kEmpty;
@@ -278,7 +269,7 @@ void ClassicGroup::CompleteJoin(Moment now) {
     member.is_new = false;
     Hear(member, now);
     if (member.join != nullptr) {
-      Reply(std::exchange(member.join, nullptr), AnswerFor(id, member));
+      Reply(std::exchange(member.join, nullptr), AnswerFor(id));
     }
   }
 }
@@ -313,7 +304,7 @@ std::string ClassicGroup::SelectProtocol() const {
   return most == votes.end() ? std::string() : std::string(most->first);
 }
 
-JoinAnswer ClassicGroup::AnswerFor(const std::string& id, const Member& /*member*/) const {
+JoinAnswer ClassicGroup::AnswerFor(const std::string& id) const {
   JoinAnswer answer;
   answer.member_id = id;
   answer.generation = generation_;

@@ -7,19 +7,11 @@
 #include "common/status.h"
 #include "common/uuid.h"
 #include "coordinator/groups/consumer_protocol.h"
+#include "coordinator/groups/consumer_records.h"
+#include "coordinator/groups/group_errors.h"
 
 namespace garam {
 namespace {
-
-absl::Status NotCoordinator() {
-  return MakeError(Errc::kNotCoordinator, "another broker coordinates this group: look it up anew");
-}
-
-absl::Status UnknownMember() {
-  return MakeError(Errc::kUnknownMemberId, "the group has no such member: join anew");
-}
-
-absl::Status NoSuchGroup() { return MakeError(Errc::kGroupNotFound, "there is no such group"); }
 
 absl::Status CheckGroupId(const std::string& group) {
   if (!group.empty()) return absl::OkStatus();
@@ -55,14 +47,16 @@ void GroupCoordinator::Lead() {
   leads_ = true;
   ++leadership_;
   for (const auto& [name, stored] : store_.groups()) {
-    Make(name, stored.classic ? &*stored.classic : nullptr);
+    Make(name, &stored);
     Settle(name);
   }
 }
 
 void GroupCoordinator::Resign() {
   if (!std::exchange(leads_, false)) return;
-  for (auto& [name, group] : groups_) group->classic->Fail(NotCoordinator());
+  for (auto& [name, group] : groups_) {
+    if (group->classic) group->classic->Fail(NotCoordinator());
+  }
   groups_.clear();
   deadlines_.clear();
   RunReplies();
@@ -77,16 +71,27 @@ absl::StatusOr<GroupCoordinator::Group*> GroupCoordinator::Find(const std::strin
   if (found->second->deleting) {
     return MakeError(Errc::kCoordinatorLoading, "the group is being deleted: try again");
   }
+  if (found->second->reloading) {
+    return Reading();
+  }
   return found->second.get();
 }
 
 GroupCoordinator::Group& GroupCoordinator::Make(const std::string& group,
-                                                const kafka::GroupMetadataValue* stored) {
+                                                const GroupStore::Group* stored) {
   auto& place = groups_[group];
   place = std::make_unique<Group>();
-  place->classic = stored == nullptr
-                       ? std::make_unique<ClassicGroup>(EnvOf(group), env_.now())
-                       : std::make_unique<ClassicGroup>(EnvOf(group), *stored, env_.now());
+  const Moment now = env_.now();
+  // A change of protocol that was stored by half leaves an empty group of the other one.
+  const bool consumers = stored != nullptr && stored->consumer &&
+                         (!stored->classic || !stored->consumer->members.empty());
+  if (consumers) {
+    place->consumer = std::make_unique<ConsumerGroup>(ConsumerEnvOf(group), *stored->consumer, now);
+  } else if (stored != nullptr && stored->classic) {
+    place->classic = std::make_unique<ClassicGroup>(EnvOf(group), *stored->classic, now);
+  } else {
+    place->classic = std::make_unique<ClassicGroup>(EnvOf(group), now);
+  }
   return *place;
 }
 
@@ -117,11 +122,21 @@ void GroupCoordinator::Settle(const std::string& group) {
   const auto found = groups_.find(group);
   if (found == groups_.end()) return;
   Group& entry = *found->second;
-  const std::optional<MonoTime> next = entry.classic->NextDeadline();
+  std::optional<MonoTime> next;
+  if (!entry.reloading) {
+    next = entry.consumer ? entry.consumer->NextDeadline() : entry.classic->NextDeadline();
+  }
   if (next == entry.deadline) return;
   if (entry.deadline) deadlines_.erase({*entry.deadline, group});
   if (next) deadlines_.emplace(*next, group);
   entry.deadline = next;
+}
+
+void GroupCoordinator::Erase(const std::string& group) {
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) return;
+  if (found->second->deadline) deadlines_.erase({*found->second->deadline, group});
+  groups_.erase(found);
 }
 
 void GroupCoordinator::RunReplies() {
@@ -137,7 +152,13 @@ void GroupCoordinator::Tick() {
     deadlines_.erase(deadlines_.begin());
     Group& entry = *groups_.at(group);
     entry.deadline.reset();
-    With(group, [&] { entry.classic->Tick(now); });
+    With(group, [&] {
+      if (entry.classic) return entry.classic->Tick(now);
+      std::vector<GroupRecord> records;
+      entry.consumer->Tick(now, records);
+      MaybeDowngrade(group, entry, records);
+      AppendOf(group, entry, std::move(records), [](absl::Status) {});
+    });
   }
 }
 
@@ -165,10 +186,7 @@ absl::Status GroupCoordinator::CheckJoin(const std::string& group,
 
 void GroupCoordinator::Join(const std::string& group, JoinRequest request, JoinDone done) {
   const auto refuse = [&](absl::Status status) {
-    JoinAnswer answer;
-    answer.status = std::move(status);
-    answer.member_id = request.member.id;
-    std::move(done)(std::move(answer));
+    std::move(done)({std::move(status), request.member.id});
   };
   absl::StatusOr<Group*> found = Find(group);
   if (!found.ok()) return refuse(found.status());
@@ -178,18 +196,21 @@ void GroupCoordinator::Join(const std::string& group, JoinRequest request, JoinD
     found = &Make(group, nullptr);
   }
   request.fresh_member_id = FreshMemberId(request);
+  if ((*found)->consumer && !(*found)->consumer->empty()) {
+    return With(group, [&] { JoinConsumers(group, **found, request, std::move(done)); });
+  }
+  if ((*found)->consumer) BecomeClassic(group, **found);
   With(group, [&] { (*found)->classic->Join(std::move(request), env_.now(), std::move(done)); });
 }
 
 void GroupCoordinator::Sync(const std::string& group, SyncRequest request, SyncDone done) {
-  const auto refuse = [&](absl::Status status) {
-    SyncAnswer answer;
-    answer.status = std::move(status);
-    std::move(done)(std::move(answer));
-  };
+  const auto refuse = [&](absl::Status status) { std::move(done)({std::move(status)}); };
   absl::StatusOr<Group*> found = Find(group);
   if (!found.ok()) return refuse(found.status());
   if (*found == nullptr) return refuse(UnknownMember());
+  if ((*found)->consumer) {
+    return With(group, [&] { SyncConsumers(group, **found, request, std::move(done)); });
+  }
   With(group, [&] { (*found)->classic->Sync(std::move(request), env_.now(), std::move(done)); });
 }
 
@@ -197,13 +218,17 @@ absl::Status GroupCoordinator::Heartbeat(const std::string& group, const MemberN
                                          int32_t generation) {
   ASSIGN_OR_RETURN(Group* const found, Find(group));
   if (found == nullptr) return UnknownMember();
-  return With(group, [&] { return found->classic->Heartbeat(member, generation, env_.now()); });
+  return With(group, [&] {
+    return found->consumer ? found->consumer->Heartbeat(member, generation, env_.now())
+                           : found->classic->Heartbeat(member, generation, env_.now());
+  });
 }
 
 absl::StatusOr<std::vector<absl::Status>> GroupCoordinator::Leave(
     const std::string& group, const std::vector<MemberName>& members) {
   ASSIGN_OR_RETURN(Group* const found, Find(group));
   return With(group, [&] {
+    if (found != nullptr && found->consumer) return LeaveConsumers(group, *found, members);
     std::vector<absl::Status> statuses;
     for (const MemberName& member : members) {
       statuses.push_back(found == nullptr ? UnknownMember()
@@ -219,14 +244,13 @@ void GroupCoordinator::CommitOffsets(const std::string& group, OffsetCommit comm
   if (!found.ok()) return std::move(done)(found.status());
   if (*found == nullptr) {
     // Whoever assigns partitions to itself needs no members to keep its offsets.
+    if (commit.generation >= 0 && commit.knows_epochs) return std::move(done)(NoSuchGroup(group));
     if (commit.generation >= 0) {
       return std::move(done)(MakeError(Errc::kIllegalGeneration, "the group is gone: join again"));
     }
     found = &Make(group, nullptr);
   }
-  const absl::Status status = With(group, [&] {
-    return (*found)->classic->CheckCommit(commit.member, commit.generation, env_.now());
-  });
+  const absl::Status status = With(group, [&] { return CheckCommit(**found, commit); });
   if (!status.ok()) return std::move(done)(status);
   std::vector<GroupRecord> records;
   records.reserve(commit.offsets.size());
@@ -238,8 +262,12 @@ void GroupCoordinator::CommitOffsets(const std::string& group, OffsetCommit comm
 }
 
 absl::StatusOr<const GroupStore::Offsets*> GroupCoordinator::OffsetsOf(
-    const std::string& group) const {
+    const std::string& group, const std::optional<EpochOfMember>& by) const {
   if (!leads_) return NotCoordinator();
+  const auto known = groups_.find(group);
+  if (by && known != groups_.end() && known->second->consumer) {
+    RETURN_IF_ERROR(known->second->consumer->CheckFetch(by->member, by->epoch));
+  }
   const GroupStore::Group* const stored = store_.Find(group);
   return stored == nullptr ? nullptr : &stored->offsets;
 }
@@ -247,10 +275,9 @@ absl::StatusOr<const GroupStore::Offsets*> GroupCoordinator::OffsetsOf(
 void GroupCoordinator::DeleteGroup(const std::string& group, StatusDone done) {
   const absl::StatusOr<Group*> found = Find(group);
   if (!found.ok()) return std::move(done)(found.status());
-  if (*found == nullptr) return std::move(done)(NoSuchGroup());
-  if (!(*found)->classic->empty()) {
-    return std::move(done)(
-        MakeError(Errc::kGroupNotEmpty, "the group has members: stop its consumers first"));
+  if (*found == nullptr) return std::move(done)(NoSuchGroup(group));
+  if (!(*found)->empty()) {
+    return std::move(done)(GroupHasMembers());
   }
   std::vector<GroupRecord> records;
   if (const GroupStore::Group* stored = store_.Find(group); stored != nullptr) {
@@ -259,12 +286,12 @@ void GroupCoordinator::DeleteGroup(const std::string& group, StatusDone done) {
     }
     if (stored->classic) records.push_back(MetadataTombstone(group));
   }
+  if ((*found)->consumer) AddConsumerTombstones(group, (*found)->consumer->state(), records);
   (*found)->deleting = true;
   auto finish = [this, group, done = std::move(done)](absl::Status status) mutable {
     const auto entry = groups_.find(group);
     if (entry != groups_.end() && status.ok()) {
-      if (entry->second->deadline) deadlines_.erase({*entry->second->deadline, group});
-      groups_.erase(entry);
+      Erase(group);
     } else if (entry != groups_.end()) {
       entry->second->deleting = false;
     }
@@ -279,17 +306,16 @@ void GroupCoordinator::DeleteOffsets(const std::string& group,
                                      DeletedDone done) {
   const absl::StatusOr<Group*> found = Find(group);
   if (!found.ok()) return std::move(done)(found.status());
-  if (*found == nullptr) return std::move(done)(NoSuchGroup());
-  const ClassicGroup& classic = *(*found)->classic;
-  if (!classic.empty() && classic.protocol_type() != kConsumerProtocolType) {
-    return std::move(done)(
-        MakeError(Errc::kGroupNotEmpty, "the group has members: stop its consumers first"));
+  if (*found == nullptr) return std::move(done)(NoSuchGroup(group));
+  const Group& entry = **found;
+  if (entry.classic && !entry.empty() && entry.classic->protocol_type() != kConsumerProtocolType) {
+    return std::move(done)(GroupHasMembers());
   }
   std::vector<absl::Status> statuses;
   std::vector<GroupRecord> records;
   const GroupStore::Group* const stored = store_.Find(group);
   for (const TopicPartition& partition : partitions) {
-    if (classic.SubscribesTo(partition.first)) {
+    if (SubscribesTo(entry, partition.first)) {
       statuses.push_back(
           MakeError(Errc::kGroupSubscribed, "a consumer of the group is subscribed to the topic"));
       continue;
@@ -309,7 +335,7 @@ void GroupCoordinator::DeleteOffsets(const std::string& group,
 
 absl::StatusOr<GroupDescription> GroupCoordinator::Describe(const std::string& group) const {
   ASSIGN_OR_RETURN(const Group* const found, Find(group));
-  if (found == nullptr) {
+  if (found == nullptr || found->consumer) {
     GroupDescription dead;
     dead.state = "Dead";
     return dead;
@@ -322,8 +348,13 @@ absl::StatusOr<std::vector<GroupListing>> GroupCoordinator::List() const {
   std::vector<GroupListing> listings;
   listings.reserve(groups_.size());
   for (const auto& [name, group] : groups_) {
-    listings.push_back({name, group->classic->protocol_type(),
-                        std::string(ClassicGroup::NameOf(group->classic->state())), "classic"});
+    if (group->consumer) {
+      listings.push_back({name, std::string(kConsumerProtocolType),
+                          std::string(group->consumer->StateName()), "consumer"});
+    } else {
+      listings.push_back({name, group->classic->protocol_type(),
+                          std::string(ClassicGroup::NameOf(group->classic->state())), "classic"});
+    }
   }
   return listings;
 }
@@ -342,18 +373,20 @@ void GroupCoordinator::DropTopic(const std::string& topic) {
 std::vector<GroupRecord> GroupCoordinator::Expired(const std::string& group,
                                                    const GroupStore::Group& stored,
                                                    int64_t now_ms) const {
-  const ClassicGroup& classic = *groups_.at(group)->classic;
-  const bool consumers = classic.protocol_type() == kConsumerProtocolType;
+  const Group& entry = *groups_.at(group);
+  const ClassicGroup* const classic = entry.classic.get();
   std::vector<GroupRecord> records;
-  if (!classic.empty() && !(consumers && classic.state() == ClassicGroup::State::kStable)) {
-    return records;
+  if (classic != nullptr && !classic->empty()) {
+    const bool consumers = classic->protocol_type() == kConsumerProtocolType;
+    if (!consumers || classic->state() != ClassicGroup::State::kStable) return records;
   }
   const int64_t kept_ms = std::chrono::duration_cast<Millis>(env_.limits.offsets_retention).count();
   for (const auto& [partition, offset] : stored.offsets) {
-    if (!classic.empty() && classic.SubscribesTo(partition.first)) continue;
-    const bool was_joined = classic.empty() && !classic.protocol_type().empty();
+    if (!entry.empty() && SubscribesTo(entry, partition.first)) continue;
+    const bool was_joined =
+        classic != nullptr && classic->empty() && !classic->protocol_type().empty();
     const int64_t since = was_joined
-                              ? std::max(classic.state_since_ms(), offset.commit_timestamp_ms)
+                              ? std::max(classic->state_since_ms(), offset.commit_timestamp_ms)
                               : offset.commit_timestamp_ms;
     const bool over = offset.expire_timestamp_ms != -1 ? now_ms >= offset.expire_timestamp_ms
                                                        : now_ms - since >= kept_ms;
@@ -367,11 +400,13 @@ void GroupCoordinator::ExpireOffsets() {
   const int64_t now_ms = env_.now().wall_ms;
   std::vector<std::string> over;
   for (const auto& [name, stored] : store_.groups()) {
-    Group& group = *groups_.at(name);
-    if (group.deleting) continue;
+    // What was committed while its group was being deleted has made it anew.
+    if (!groups_.contains(name)) Make(name, &stored);
+    const Group& group = *groups_.at(name);
+    if (group.deleting || group.reloading) continue;
     std::vector<GroupRecord> records = Expired(name, stored, now_ms);
     const bool all = records.size() == stored.offsets.size();
-    if (all && group.classic->empty()) {
+    if (all && group.empty()) {
       over.push_back(name);
     } else if (!records.empty()) {
       Append(std::move(records), [](absl::Status) {});

@@ -1,59 +1,23 @@
 #include "coordinator/groups/group_records.h"
 
-#include <cassert>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "coordinator/groups/record_codec.h"
 #include "proto/kafka/reader.h"
-#include "proto/kafka/writer.h"
 
 namespace garam {
 namespace {
-
-// Kafka's numbers. Keys of kind 0 were written by brokers before 0.9; they mean the same as 1.
-enum Kind : int16_t { kOldOffset = 0, kOffset = 1, kGroup = 2 };
 
 // What Kafka writes; others are read too. The one with an expiry time is the only one that has it.
 constexpr int16_t kOffsetValueVersion = 4;
 constexpr int16_t kExpiringOffsetValueVersion = 1;
 constexpr int16_t kGroupValueVersion = 3;
 
-// `number` is the kind of a key, the version of a value.
-template <class Message>
-Bytes Encode(int16_t number, const Message& message, int16_t version) {
-  kafka::Writer writer;
-  writer.Int<int16_t>(number);
-  // Only strings over 32 KiB could fail, and no request has them.
-  const absl::Status status = message.Encode(writer, version);
-  assert(status.ok());
-  static_cast<void>(status);
-  return writer.FinishContiguous();
-}
-
-absl::Status Corrupt(std::string_view what, const absl::Status& why) {
-  return MakeError(Errc::kCorruptRecord, absl::StrCat("__consumer_offsets: ", std::string(what),
-                                                      ": ", std::string(why.message())));
-}
-
-template <class Message>
-absl::StatusOr<Message> DecodeValue(const Bytes& value) {
-  kafka::Reader reader(value);
-  const auto version = reader.Int<int16_t>("version");
-  if (version < Message::kMinVersion || version > Message::kMaxVersion) {
-    return MakeError(Errc::kUnsupportedVersion,
-                     absl::StrCat("__consumer_offsets: ", std::string(Message::kName), " version ",
-                                  version, " is newer than this broker: upgrade it"));
-  }
-  absl::StatusOr<Message> message = Message::Decode(reader, version);
-  if (!message.ok()) return Corrupt(Message::kName, message.status());
-  return message;
-}
-
 template <class Key>
 absl::StatusOr<GroupRecordKey> DecodeKey(kafka::Reader& reader) {
   absl::StatusOr<Key> key = Key::Decode(reader, 0);
-  if (!key.ok()) return Corrupt(Key::kName, key.status());
+  if (!key.ok()) return CorruptRecord(Key::kName, key.status());
   return GroupRecordKey(*std::move(key));
 }
 
@@ -62,13 +26,13 @@ Bytes OffsetKey(const std::string& group, const TopicPartition& partition) {
   key.group = group;
   key.topic = partition.first;
   key.partition = partition.second;
-  return Encode(kOffset, key, 0);
+  return EncodeRecordKey(kOffsetKind, key);
 }
 
 Bytes GroupKey(const std::string& group) {
   kafka::GroupMetadataKey key;
   key.group = group;
-  return Encode(kGroup, key, 0);
+  return EncodeRecordKey(kGroupKind, key);
 }
 
 }  // namespace
@@ -84,7 +48,7 @@ GroupRecord OffsetRecord(const std::string& group, const TopicPartition& partiti
   value.topic_id = offset.topic_id;
   const int16_t version =
       offset.expire_timestamp_ms == -1 ? kOffsetValueVersion : kExpiringOffsetValueVersion;
-  return {OffsetKey(group, partition), Encode(version, value, version)};
+  return {OffsetKey(group, partition), EncodeRecordPart(version, value, version)};
 }
 
 GroupRecord OffsetTombstone(const std::string& group, const TopicPartition& partition) {
@@ -92,7 +56,7 @@ GroupRecord OffsetTombstone(const std::string& group, const TopicPartition& part
 }
 
 GroupRecord MetadataRecord(const std::string& group, const kafka::GroupMetadataValue& value) {
-  return {GroupKey(group), Encode(kGroupValueVersion, value, kGroupValueVersion)};
+  return {GroupKey(group), EncodeRecordPart(kGroupValueVersion, value, kGroupValueVersion)};
 }
 
 GroupRecord MetadataTombstone(const std::string& group) { return {GroupKey(group), std::nullopt}; }
@@ -100,25 +64,38 @@ GroupRecord MetadataTombstone(const std::string& group) { return {GroupKey(group
 absl::StatusOr<GroupRecordKey> ParseKey(const Bytes& key) {
   kafka::Reader reader(key);
   switch (reader.Int<int16_t>("kind")) {
-    case kOldOffset:
-    case kOffset:
+    case kOldOffsetKind:
+    case kOffsetKind:
       return DecodeKey<kafka::OffsetCommitKey>(reader);
-    case kGroup:
+    case kGroupKind:
       return DecodeKey<kafka::GroupMetadataKey>(reader);
+    case kConsumerGroupKind:
+      return DecodeKey<kafka::ConsumerGroupMetadataKey>(reader);
+    case kConsumerMemberKind:
+      return DecodeKey<kafka::ConsumerGroupMemberMetadataKey>(reader);
+    case kConsumerTargetKind:
+      return DecodeKey<kafka::ConsumerGroupTargetAssignmentMetadataKey>(reader);
+    case kConsumerTargetMemberKind:
+      return DecodeKey<kafka::ConsumerGroupTargetAssignmentMemberKey>(reader);
+    case kConsumerAssignmentKind:
+      return DecodeKey<kafka::ConsumerGroupCurrentMemberAssignmentKey>(reader);
+    case kConsumerRegexKind:
+      return DecodeKey<kafka::ConsumerGroupRegularExpressionKey>(reader);
     default:
       return GroupRecordKey();
   }
 }
 
 absl::StatusOr<CommittedOffset> ParseOffset(const Bytes& value) {
-  ASSIGN_OR_RETURN(kafka::OffsetCommitValue parsed, DecodeValue<kafka::OffsetCommitValue>(value));
+  ASSIGN_OR_RETURN(kafka::OffsetCommitValue parsed,
+                   DecodeRecordValue<kafka::OffsetCommitValue>(value));
   return CommittedOffset{Offset(parsed.offset),      parsed.leader_epoch,
                          std::move(parsed.metadata), parsed.commit_timestamp,
                          parsed.expire_timestamp,    parsed.topic_id};
 }
 
 absl::StatusOr<kafka::GroupMetadataValue> ParseMetadata(const Bytes& value) {
-  return DecodeValue<kafka::GroupMetadataValue>(value);
+  return DecodeRecordValue<kafka::GroupMetadataValue>(value);
 }
 
 }  // namespace garam

@@ -1,5 +1,5 @@
 // The records of __consumer_offsets, in Kafka's own formats: a key that begins with its kind, a
-// value that begins with its version.
+// value that begins with its version. Those of consumer groups: consumer_records.h.
 //
 // Threads: any.
 #pragma once
@@ -28,8 +28,11 @@ GroupRecord MetadataTombstone(const std::string& group);
 
 // What a record is about. std::monostate: a kind that this broker does not know, as a newer one may
 // have written.
-using GroupRecordKey =
-    std::variant<std::monostate, kafka::OffsetCommitKey, kafka::GroupMetadataKey>;
+using GroupRecordKey = std::variant<
+    std::monostate, kafka::OffsetCommitKey, kafka::GroupMetadataKey,
+    kafka::ConsumerGroupMetadataKey, kafka::ConsumerGroupMemberMetadataKey,
+    kafka::ConsumerGroupTargetAssignmentMetadataKey, kafka::ConsumerGroupTargetAssignmentMemberKey,
+    kafka::ConsumerGroupCurrentMemberAssignmentKey, kafka::ConsumerGroupRegularExpressionKey>;
 
 // kCorruptRecord.
 absl::StatusOr<GroupRecordKey> ParseKey(const Bytes& key);

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "common/status.h"
+#include "coordinator/groups/consumer_records.h"
 
 namespace garam {
 
@@ -24,8 +25,27 @@ absl::Status GroupStore::Apply(const GroupRecord& record) {
       found->second.classic.reset();
       Drop(group->group);
     }
+  } else if (const std::string* const consumers = ConsumerGroupOf(parsed)) {
+    return ApplyConsumer(*consumers, parsed, record.value);
   }
   return absl::OkStatus();
+}
+
+absl::Status GroupStore::ApplyConsumer(const std::string& group, const GroupRecordKey& key,
+                                       const std::optional<Bytes>& value) {
+  if (value) {
+    std::optional<ConsumerGroupState>& state = groups_[group].consumer;
+    if (!state) state.emplace();
+    return ApplyConsumerRecord(key, value, *state);
+  }
+  const auto found = groups_.find(group);
+  if (found == groups_.end() || !found->second.consumer) return absl::OkStatus();
+  if (std::holds_alternative<kafka::ConsumerGroupMetadataKey>(key)) {
+    found->second.consumer.reset();
+    Drop(group);
+    return absl::OkStatus();
+  }
+  return ApplyConsumerRecord(key, value, *found->second.consumer);
 }
 
 void GroupStore::Drop(const std::string& group) {

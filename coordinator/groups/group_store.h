@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "coordinator/groups/consumer_types.h"
 #include "coordinator/groups/group_records.h"
 #include "coordinator/groups/group_types.h"
 
@@ -20,9 +21,11 @@ class GroupStore {
   using Offsets = std::map<TopicPartition, CommittedOffset>;
 
   struct Group {
+    // A group that went from one protocol to the other has the records of one only.
     std::optional<kafka::GroupMetadataValue> classic{};
+    std::optional<ConsumerGroupState> consumer{};
     Offsets offsets{};
-    bool empty() const { return !classic.has_value() && offsets.empty(); }
+    bool empty() const { return !classic.has_value() && !consumer.has_value() && offsets.empty(); }
   };
 
   // Takes one committed record, in the order of the log. kCorruptRecord, kUnsupportedVersion: it is
@@ -35,6 +38,8 @@ class GroupStore {
   const absl::flat_hash_map<std::string, Group>& groups() const { return groups_; }
 
  private:
+  absl::Status ApplyConsumer(const std::string& group, const GroupRecordKey& key,
+                             const std::optional<Bytes>& value);
   void Drop(const std::string& group);
 
   absl::flat_hash_map<std::string, Group> groups_;

@@ -27,6 +27,24 @@ struct Moment {
   int64_t wall_ms = 0;
 };
 
+// Of groups of the consumer protocol (KIP-848): there the broker decides, not the client.
+struct ConsumerTimes {
+  Duration session_timeout = Millis(45'000);
+  Duration heartbeat_interval = Millis(5000);   // What members are told.
+  Duration assignment_interval = Millis(1000);  // At least, between two assignments of a group.
+};
+
+// The times are those of groups that have none of their own.
+struct ConsumerGroupLimits : ConsumerTimes {
+  size_t group_size_max = SIZE_MAX;  // Members.
+  // That members may ask for, "uniform" and "range" at most; the first is taken where none asks.
+  std::vector<std::string> assignors{"uniform", "range"};
+  // Whether a group with members may come to have members of both protocols, and go on as one of
+  // the other protocol: group.consumer.migration.policy.
+  bool upgrades = true;    // From the classic protocol.
+  bool downgrades = true;  // To it.
+};
+
 // What a client may make the coordinator keep, and for how long.
 struct GroupLimits {
   Duration session_timeout_min = Millis(6000);
@@ -35,6 +53,7 @@ struct GroupLimits {
   size_t group_size_max = SIZE_MAX;  // Members.
   size_t offset_metadata_bytes_max = 4096;
   Duration offsets_retention = std::chrono::hours(24 * 7);
+  ConsumerGroupLimits consumers{};
 };
 
 // A partition, as offsets name it.

@@ -1,7 +1,8 @@
 """A cluster of real brokers on free ports of this machine, for one test.
 
-The program is the environment's GARAMD. Nothing here sleeps for luck: `eventually` polls a condition
-that the brokers themselves show, up to a deadline. Everything started is ended by `close`.
+The program is the environment's GARAMD; `kafka` is Apache Kafka's own broker (kafka_broker.py). Nothing
+here sleeps for luck: `eventually` polls a condition that the brokers themselves show, up to a deadline.
+Everything started is ended by `close`.
 """
 import os
 import pathlib
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
+import kafka_broker
 import kafka_wire as wire
 
 HOST = "127.0.0.1"
@@ -81,8 +83,10 @@ class Broker:
     def start(self, **overrides):
         lines = {**self.settings, **overrides}
         self.config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+        command = (kafka_broker.command(self) if os.environ.get("GARAMD") == "kafka"
+                   else [program(), "--config", str(self.config)])
         # setpriv: if the test run itself is killed, its brokers go with it.
-        command = ["setpriv", "--pdeathsig", "KILL", program(), "--config", str(self.config)]
+        command = ["setpriv", "--pdeathsig", "KILL", *command]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)

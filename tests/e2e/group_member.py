@@ -2,14 +2,14 @@
 
   group_member.py CLIENT BOOTSTRAP GROUP TOPIC [key=value…]
 
-Each line is a JSON list: ["assigned", partitions…], or ["read", partition, offset, value]. Offsets are
-committed after each poll, so that what was said may be said again, and nothing is left out.
+Each line is a JSON list: ["assigned", partitions…] has all that it now has, ["read", partition, offset,
+value] a record, ["committed", partition, offset] what the group's coordinator has confirmed. Offsets are
+committed after each poll, so that what was said may be said again, and nothing is left out. SIGINT makes
+it leave. The programs of clients/ say the same.
 """
 import json
 import signal
 import sys
-
-SESSION_MS = 6000
 
 
 def say(*what):
@@ -20,54 +20,137 @@ class Stopped(Exception):
     """Somebody pressed Ctrl-C."""
 
 
+class Assigned:
+    """What the consumer has, whether it is told of all or of what changes."""
+
+    def __init__(self):
+        self.partitions = set()
+
+    def more(self, parts):
+        self.partitions |= {part.partition for part in parts}
+        say("assigned", *sorted(self.partitions))
+
+    def fewer(self, parts):
+        self.partitions -= {part.partition for part in parts}
+        say("assigned", *sorted(self.partitions))
+
+
 def by_kafka_python(bootstrap, group, topic, settings):
     import kafka
 
+    assigned = Assigned()
+
     class Listener(kafka.ConsumerRebalanceListener):
         def on_partitions_revoked(self, revoked):
-            pass
+            assigned.fewer(revoked)
 
-        def on_partitions_assigned(self, assigned):
-            say("assigned", *sorted(part.partition for part in assigned))
+        def on_partitions_assigned(self, added):
+            assigned.more(added)
 
-    names = {"group.instance.id": "group_instance_id"}
+    names = {key: key.replace(".", "_") for key in settings}
+    values = {names[key]: int(value) if value.isdigit() else value for key, value in settings.items()}
     consumer = kafka.KafkaConsumer(
         bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest",
-        enable_auto_commit=False, session_timeout_ms=SESSION_MS, heartbeat_interval_ms=500,
-        **{names[key]: value for key, value in settings.items()})
+        enable_auto_commit=False, **values)
     consumer.subscribe([topic], listener=Listener())
     try:
         while True:
-            for records in consumer.poll(200).values():
+            polled = consumer.poll(200)
+            for records in polled.values():
                 for record in records:
                     say("read", record.partition, record.offset, record.value.decode())
-            if consumer.assignment():
-                consumer.commit()
+            if polled:
+                commit_of_kafka_python(consumer, polled)
     except Stopped:
         consumer.close()
+
+
+def commit_of_kafka_python(consumer, polled):
+    import kafka
+
+    try:
+        consumer.commit()
+    except (kafka.errors.CommitFailedError, kafka.errors.RebalanceInProgressError):
+        return  # The group goes on without it: whoever has the partition then reads these again.
+    for part, records in polled.items():
+        say("committed", part.partition, records[-1].offset + 1)
 
 
 def by_librdkafka(bootstrap, group, topic, settings):
     import confluent_kafka
 
+    assigned = Assigned()
     consumer = confluent_kafka.Consumer(
         {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
-         "enable.auto.commit": False, "session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": 500,
-         **settings})
-    consumer.subscribe([topic], on_assign=lambda _, parts: say(
-        "assigned", *sorted(part.partition for part in parts)))
+         "enable.auto.commit": False, **settings})
+    consumer.subscribe([topic], on_assign=lambda _, parts: assigned.more(parts),
+                       on_revoke=lambda _, parts: assigned.fewer(parts),
+                       on_lost=lambda _, parts: assigned.fewer(parts))
     try:
         while True:
             records = [record for record in consumer.consume(100, 0.2) if record.error() is None]
             for record in records:
                 say("read", record.partition(), record.offset(), record.value().decode())
             if records:
-                consumer.commit(asynchronous=False)
+                commit_of_librdkafka(consumer)
     except Stopped:
         consumer.close()
 
 
-CLIENTS = {"kafka-python": by_kafka_python, "librdkafka": by_librdkafka}
+def commit_of_librdkafka(consumer):
+    import confluent_kafka
+
+    try:
+        committed = consumer.commit(asynchronous=False)
+    except confluent_kafka.KafkaException as failure:
+        # The partitions went before this came: nothing left to commit, or it is another's now.
+        print(failure, file=sys.stderr)
+        return
+    for part in committed:
+        if part.offset >= 0:  # Else nothing was read of it since the last commit.
+            say("committed", part.partition, part.offset)
+
+
+def by_consumer_protocol(bootstrap, group, topic, settings):
+    """librdkafka under KIP-848: it is told what changes. A topic that begins with ^ is an expression."""
+    import confluent_kafka
+
+    owned = set()
+
+    def name(part):
+        return part.partition if part.topic == topic else f"{part.topic}-{part.partition}"
+
+    def on_assign(_, parts):
+        owned.update(name(part) for part in parts)
+        say("assigned", *sorted(owned))
+
+    def on_revoke(_, parts):
+        owned.difference_update(name(part) for part in parts)
+        say("assigned", *sorted(owned))
+
+    consumer = confluent_kafka.Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": "consumer",
+         "auto.offset.reset": "earliest", "enable.auto.commit": False,
+         "topic.metadata.refresh.interval.ms": 1000, **settings})
+    consumer.subscribe([topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_revoke)
+    try:
+        while True:
+            records = [record for record in consumer.consume(100, 0.2) if record.error() is None]
+            for record in records:
+                say("read", name_of(record, topic), record.offset(), record.value().decode())
+            if records:
+                commit_of_librdkafka(consumer)
+    except Stopped:
+        consumer.close()
+
+
+def name_of(record, topic):
+    partition = record.partition()
+    return partition if record.topic() == topic else f"{record.topic()}-{partition}"
+
+
+CLIENTS = {"kafka-python": by_kafka_python, "librdkafka": by_librdkafka,
+           "consumer-protocol": by_consumer_protocol}
 
 
 def stop(*_):

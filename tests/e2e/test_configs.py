@@ -80,8 +80,12 @@ def test_kafka_configs_alters_a_topic_that_is_being_written(healthy):
                      r"segment\.bytes=1048576, DEFAULT_CONFIG:log\.segment\.bytes=1073741824\}", shown)
     assert "cleanup.policy=compact,delete" in shown
     configs(healthy, *of_topic, "--alter", "--delete-config", "cleanup.policy")
-    write(healthy, topic, 4, 600_000)
-    assert len(segments(leader, topic)) >= 3
+
+    def ends_at_the_new_size():
+        write(healthy, topic, 1, 600_000)
+        return len(segments(leader, topic)) >= 3
+
+    eventually(ends_at_the_new_size, what="the new segment.bytes is in force")
     shown = configs(healthy, *of_topic, "--describe", "--all")
     assert "cleanup.policy=delete" in shown
     assert "STATIC_BROKER_CONFIG:log.retention.hours=24" in shown

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import kafka_wire as wire
 import kcat
 import ledger
 from cluster import PATIENCE, eventually
@@ -134,3 +135,17 @@ def test_a_cluster_stopped_and_started_has_what_it_had(three):
     three.wait_whole("kept", 3)
     assert len(before) == 1000
     assert sorted(kcat.consume(three.bootstrap(), "kept")) == before
+
+
+def test_a_new_leader_serves_from_the_middle_of_a_batch(three):
+    three.create_topic("midway", 1)
+    with three.connect_leader("midway") as connection:
+        made = wire.batch([b"%d" % n for n in range(10)])
+        assert connection.produce("midway", 0, made).error == wire.NONE
+    gone = three[three.leaders("midway")[0]]
+    gone.kill()
+    eventually(lambda: three.leaders("midway")[0] not in (-1, gone.node), what="another leads")
+    with three.connect_leader("midway") as connection:
+        got = connection.fetch("midway", 0, 4)
+    assert got.error == wire.NONE
+    assert [batch.last_offset for batch in wire.batches(got.data)] == [9]

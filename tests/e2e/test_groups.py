@@ -1,74 +1,18 @@
 """Consumer groups of the classic protocol, from real clients and Kafka's own commands."""
 import signal
 
-import confluent_kafka
 import pytest
-from confluent_kafka.admin import AdminClient
 
 import kafka_tools
 import kafka_wire as wire
 from cluster import eventually
-from group_members import Members
-
-CLIENTS = ("kafka-python", "librdkafka")
-WAIT = 60
+from group_members import WAIT, awaits, describe, members  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(scope="module")
 def broker_settings():
     """As the labs have it: nobody waits for more members."""
     return {"group.initial.rebalance.delay.ms": "0"}
-
-
-@pytest.fixture
-def members(request):
-    """members(client, cluster, group, topic): a group whose processes end with the test."""
-    made = []
-
-    def make(*what):
-        made.append(Members(*what))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-def produce(cluster, topic, first, count):
-    producer = confluent_kafka.Producer({"bootstrap.servers": cluster.bootstrap(), "acks": "all"})
-    for number in range(first, first + count):
-        producer.produce(topic, str(number))
-    assert producer.flush(WAIT) == 0
-
-
-def awaits(cluster, group, topic, first, count):
-    """Writes that many records, and waits until the group has read them all."""
-    produce(cluster, topic, first, count)
-    wanted = {str(number) for number in range(first + count)}
-    eventually(lambda: wanted <= group.values(), WAIT, f"{first + count} records are read")
-
-
-def describe(cluster, group):
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap()})
-    return admin.describe_consumer_groups([group])[group].result(WAIT)
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_consumers_share_partitions_and_survive_each_other(healthy, members, client):
-    topic = f"shared-by-{client}"
-    healthy.create_topic(topic, 3)
-    group = members(client, healthy, f"group-{client}", topic)
-    one = group.add()
-    eventually(lambda: group.share(3), WAIT, "one has them all")
-    two, three = group.add(), group.add()
-    eventually(lambda: group.share(3) and all(len(m.partitions) == 1 for m in group.all), WAIT,
-               "each has one")
-    awaits(healthy, group, topic, 0, 300)
-    two.end()  # As by kill -9: its session has to end first.
-    awaits(healthy, group, topic, 300, 300)
-    three.end(signal.SIGINT)  # Ctrl-C: it leaves.
-    eventually(lambda: one.partitions == [0, 1, 2], WAIT, "the last one has them all")
-    awaits(healthy, group, topic, 600, 300)
 
 
 def test_groups_are_independent_and_more_members_than_partitions_wait(healthy, members):

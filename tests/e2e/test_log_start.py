@@ -82,3 +82,19 @@ def test_a_broker_that_was_away_for_long_gets_the_metadata_as_a_snapshot(make_cl
     cluster[3].start()
     cluster.wait_ready([1, 2, 3])
     assert not cluster.metadata(["topic-0"], node=3).topics["topic-0"].error
+
+
+def test_a_log_start_inside_a_batch_leaves_the_rest_of_it_under_a_new_leader(three, tmp_path):
+    three.create_topic("halved", 1)
+    with three.connect_leader("halved") as connection:
+        made = wire.batch([b"%d" % n for n in range(10)], timestamp=1_700_000_000_000)
+        assert connection.produce("halved", 0, made).error == wire.NONE
+    gone = three[three.leaders("halved")[0]]
+    gone.kill()
+    eventually(lambda: three.leaders("halved")[0] not in (-1, gone.node), what="another leads")
+    delete_before(three, "halved", 4, tmp_path)
+    with three.connect_leader("halved") as connection:
+        got = connection.fetch("halved", 0, 4)
+        assert got.error == wire.NONE and got.high_watermark == 10
+        assert [batch.last_offset for batch in wire.batches(got.data)] == [9]
+        assert connection.list_offset("halved", 0, 0) == (wire.NONE, 4)

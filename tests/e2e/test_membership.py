@@ -64,7 +64,7 @@ def test_a_drained_broker_is_unregistered_and_nothing_is_lost(make_cluster, tmp_
     writers = Writers(CLIENTS, four, "leaving", 2 * PARTITIONS, RATE, tmp_path)
     try:
         writers.wait_acks(0, 20)
-        refused = kafka_tools.run("kafka-cluster unregister", four, "--id", 4, works=False)
+        refused = kafka_tools.run("kafka-cluster", four, "unregister", "--id", 4, works=False)
         assert "broker 4 is running and has replicas" in refused
         status, text = four.admin(2, "/admin/brokers/4/drain", post=True)
         assert status == 202, text
@@ -72,7 +72,7 @@ def test_a_drained_broker_is_unregistered_and_nothing_is_lost(make_cluster, tmp_
                    seconds=60, what="broker 4 is empty")
         four.wait_whole("leaving", 2 * PARTITIONS)
         assert all(len(r) == 3 and 4 not in r for r in four.replicas("leaving"))
-        shown = kafka_tools.run("kafka-cluster unregister", four, "--id", 4)
+        shown = kafka_tools.run("kafka-cluster", four, "unregister", "--id", 4)
         assert "Broker 4 is no longer registered." in shown
         eventually(lambda: all(set(four.metadata(node=n).brokers) == {1, 2, 3} for n in (1, 2, 3)),
                    what="nobody shows broker 4")
@@ -85,7 +85,7 @@ def test_a_drained_broker_is_unregistered_and_nothing_is_lost(make_cluster, tmp_
         print(f"{len(writers.acks())} acknowledged and found, {extra} more in the log")
     finally:
         writers.close()
-    refused = kafka_tools.run("kafka-cluster unregister", four, "--id", 4, works=False)
+    refused = kafka_tools.run("kafka-cluster", four, "unregister", "--id", 4, works=False)
     assert "Broker ID 4 is not currently registered" in refused
     four[4].start()  # Started anew it belongs to the cluster again.
     four.wait_ready([1, 2, 3, 4])

@@ -60,7 +60,7 @@ void Feed(uint8_t choice, std::string bytes) {
     return;
   }
   PatchRecordBatch(const_cast<char*>(batch.data()), Offset(7), Term(1));
-  const bool walks = MaxTimestamp(batch).ok() && FirstAtOrAfter(batch, 0).ok();
+  const bool walks = MaxTimestamp(batch).ok() && FirstAtOrAfter(batch, 0, Offset(0)).ok();
   if (!valid) return;
   const RecordBatchView view(batch.data());
   Require(Crc32c(view.checked_bytes()) == view.crc(), "the checksum was not made anew");

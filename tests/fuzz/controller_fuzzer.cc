@@ -114,6 +114,17 @@ struct Controller {
     const auto command = PlanProducerIds(request.count);
     if (command.ok()) image = Apply(image, *command);
   }
+  void Handle(const AlterQuotasRequest& request) {
+    for (const QuotaChange& change : request.changes) {
+      const auto command = PlanQuotaChange(*image, change);
+      if (command.ok()) image = Apply(image, *command);
+    }
+  }
+  void Handle(const UpdateFeaturesRequest& request) {
+    const auto command = PlanFeatureUpdates(*image, request.updates);
+    if (command.ok()) image = Apply(image, *command);
+  }
+  void Handle(const DescribeQuorumRequest&) {}
   void Handle(const UnregisterBrokerRequest& request) {
     const auto command = PlanUnregisterBroker(*image, {NodeId(1)}, request.node);
     if (command.ok()) image = Apply(image, *command);

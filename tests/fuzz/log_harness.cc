@@ -117,7 +117,7 @@ absl::StatusOr<std::vector<Bytes>> LogHarness::Read(Offset from) {
 
 void LogHarness::AskByTime(int64_t timestamp_ms) {
   const auto ignore = [](const absl::StatusOr<std::optional<Bytes>>&) {};
-  log_->FindBatchByTimestamp(timestamp_ms, log_->written_offset(), ignore);
+  log_->FindBatchByTimestamp(timestamp_ms, log_->start_offset(), log_->written_offset(), ignore);
   log_->FindMaxTimestampBatch(log_->written_offset(), ignore);
   Settle();
   (void)log_->EstimateBytes(log_->start_offset(), log_->written_offset());

@@ -131,7 +131,14 @@ void WriteController(const path& folder, const Cluster& cluster) {
       CreatePartitionsRequest{
           .topics = {{.topic = "a", .count = 5},
                      {.topic = "a", .count = 3, .assignments = {{{NodeId(1)}}}}},
-          .validate_only = true}};
+          .validate_only = true},
+      AlterConfigsRequest{.changes = {{.group = "g", .edits = {{"x", ConfigOp::kSet, "1"}}},
+                                      {.client_metrics = "m", .edits = {{"metrics"}}}}},
+      AlterQuotasRequest{
+          .changes = {{.entity = {{"user", "u"}, {"client-id", std::nullopt}},
+                       .ops = {{"producer_byte_rate", 1000.0}, {"request_percentage"}}}}},
+      UpdateFeaturesRequest{.updates = {{"group.version", 0, FeatureUpdateKind::kSafeDowngrade}}},
+      DescribeQuorumRequest{}};
   const absl::Status taken = MakeError(Errc::kTopicExists, "taken");
   const CreatedTopic created{.name = "n",
                              .id = cluster.topic(),
@@ -147,6 +154,13 @@ void WriteController(const path& folder, const Cluster& cluster) {
       UnregisterBrokerReply{.index = LogIndex(12)},
       AlterConfigsReply{.index = LogIndex(13), .statuses = {taken, absl::OkStatus()}},
       CreatePartitionsReply{.index = LogIndex(14), .statuses = {taken}},
+      AlterQuotasReply{.index = LogIndex(15), .statuses = {taken}},
+      UpdateFeaturesReply{.index = LogIndex(16)},
+      DescribeQuorumReply{.index = LogIndex(17),
+                          .quorum = {.leader = NodeId(1),
+                                     .term = Term(2),
+                                     .commit = LogIndex(3),
+                                     .members = {{.node = NodeId(1), .fetched_ms = 5}}}},
       MakeError(Errc::kNoController, "not here"),
       absl::UnknownError("of no kind")};
   int number = 0;

@@ -1,5 +1,6 @@
 // The simulator's command: one seed with its trace, or many on all cores.
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -78,20 +80,44 @@ int RunOne(const Arguments& arguments) {
 
 // What the processes of a sweep share.
 struct Tally {
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  std::atomic<uint64_t> next{0};
   std::atomic<uint64_t> seeds{0};
   std::atomic<uint64_t> committed{0};
   std::atomic<uint64_t> failed{0};
+  std::atomic<int64_t> told_s{0};
+
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  }
+  double rate_per_core(unsigned jobs) const {
+    return static_cast<double>(seeds) * 60 / seconds() / jobs;
+  }
 };
 
-// Every `jobs`-th seed from `first + job` on, so many or until the time is over.
-void RunShare(const Arguments& arguments, unsigned job, Tally& tally) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(arguments.seconds);
-  for (uint64_t i = job; arguments.seconds > 0 || i < arguments.seeds; i += arguments.jobs) {
-    if (arguments.seconds > 0 && std::chrono::steady_clock::now() >= end) return;
+// One line now and then on a sweep that takes long, from whichever process is the first to see it.
+void TellProgress(const Arguments& arguments, Tally& tally) {
+  constexpr int64_t kEvery_s = 30;
+  const auto now_s = static_cast<int64_t>(tally.seconds());
+  int64_t told_s = tally.told_s;
+  if (now_s - told_s < kEvery_s || !tally.told_s.compare_exchange_strong(told_s, now_s)) return;
+  std::fprintf(stderr, "%7llu seeds after %lld s: %.0f a minute and core, %llu failed\n",
+               static_cast<unsigned long long>(tally.seeds), static_cast<long long>(now_s),
+               tally.rate_per_core(arguments.jobs), static_cast<unsigned long long>(tally.failed));
+}
+
+// Takes one seed after the other until there are none, or no time.
+void RunShare(const Arguments& arguments, Tally& tally) {
+  const auto left = [&](uint64_t taken) {
+    return arguments.seconds > 0 ? tally.seconds() < static_cast<double>(arguments.seconds)
+                                 : taken < arguments.seeds;
+  };
+  for (uint64_t i = tally.next++; left(i); i = tally.next++) {
     const Options options = OptionsOf(arguments, arguments.first + i);
     const Outcome outcome = Run(options, false);
     ++tally.seeds;
     tally.committed += outcome.committed;
+    TellProgress(arguments, tally);
     if (outcome.failure.empty()) continue;
     Report(options, outcome);
     if (++tally.failed >= 3) return;  // Enough to look at.
@@ -99,7 +125,6 @@ void RunShare(const Arguments& arguments, unsigned job, Tally& tally) {
 }
 
 int RunMany(const Arguments& arguments) {
-  const auto began = std::chrono::steady_clock::now();
   void* shared =
       mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return 2;
@@ -108,7 +133,8 @@ int RunMany(const Arguments& arguments) {
   for (unsigned job = 0; job < arguments.jobs; ++job) {
     const pid_t child = fork();
     if (child == 0) {
-      RunShare(arguments, job, tally);
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // Nobody is left to work for.
+      RunShare(arguments, tally);
       _exit(0);
     }
     children.push_back(child);
@@ -119,13 +145,10 @@ int RunMany(const Arguments& arguments) {
     waitpid(child, &status, 0);
     died |= status != 0;
   }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  const auto seeds = static_cast<double>(tally.seeds);
   std::printf(
       "%.0f seeds in %.1f s on %u cores: %.0f a minute and core, %llu entries committed; %s\n",
-      seeds, seconds, arguments.jobs, seeds * 60 / seconds / arguments.jobs,
-      static_cast<unsigned long long>(tally.committed),
+      static_cast<double>(tally.seeds), tally.seconds(), arguments.jobs,
+      tally.rate_per_core(arguments.jobs), static_cast<unsigned long long>(tally.committed),
       died               ? "a process died"
       : tally.failed > 0 ? "some failed"
                          : "no violation");

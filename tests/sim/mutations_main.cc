@@ -62,7 +62,13 @@ const std::vector<Row>& Rows() {
       {Mutation::kStaleOffsets, "stale offsets", 500, "hectic"},
       {Mutation::kMinIsrIgnored, "min.insync ignored"},
       {Mutation::kReadUncommitted, "reads uncommitted"},
+      {Mutation::kRetentionAboveCommit, "retention above the high watermark", 500, "retention"},
+      {Mutation::kStartBeforeCommit, "log start before its commit", 500, "retention"},
       {Mutation::kProducersForgotten, "producers forgotten", 1000, "retries"},
+      {Mutation::kGroupsAnswerEarly, "groups answer early", 500, "groups"},
+      {Mutation::kGroupsNotFollowed, "groups not followed", 500, "groups"},
+      {Mutation::kCleanPartSkipped, "the clean part is skipped", 500, "compaction"},
+      {Mutation::kCompactsUncommitted, "compacts above compact_before", 500, "compaction"},
   };
   return rows;
 }

@@ -93,6 +93,9 @@ void Nemesis::Do(Fault fault) {
     case Fault::kDuplicate:
     case Fault::kJoin:
     case Fault::kRetry:
+    case Fault::kGroups:
+    case Fault::kRetention:
+    case Fault::kCompact:
       return;
   }
 }

@@ -51,6 +51,9 @@ BrokerConfig SimNode::Config() const {
   config.control_address = address_of(id_.value());
   config.advertised_listeners.push_back({"PLAINTEXT", {"host", 9092}});
   config.replica_lag_time_max = Millis(1500);
+  config.groups.limits.session_timeout_min = Millis(500);
+  config.groups.limits.initial_rebalance_delay = Millis(100);
+  config.groups.commit_timeout = Millis(2000);
   if (env_.options.metadata_segment_bytes > 0) {
     config.metadata_segment_bytes = env_.options.metadata_segment_bytes;
   }
@@ -65,6 +68,16 @@ BrokerConfig SimNode::Config() const {
   if (env_.options.segment_age > Duration(0)) {
     config.topic_defaults["segment.ms"] =
         absl::StrCat(std::chrono::duration_cast<Millis>(env_.options.segment_age).count());
+  }
+  if (env_.options.has(Fault::kRetention)) {
+    config.retention_check_every = Millis(200);
+    config.topic_defaults["retention.ms"] = absl::StrCat(env_.options.retention_ms);
+    config.topic_defaults["retention.bytes"] = absl::StrCat(env_.options.retention_bytes);
+    config.topic_defaults["file.delete.delay.ms"] = "300";
+  }
+  if (env_.options.has(Fault::kCompact)) {
+    config.cleaner.backoff = Millis(100);
+    config.cleaner.dedupe_bytes = 200;  // Seldom enough for a log at once.
   }
   // Where nothing rots there is nothing to be found.
   config.scrub_bytes_per_second = env_.options.has(Fault::kRot) ? 4 << 20 : 0;

@@ -9,9 +9,9 @@ namespace garam::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames = {
-    "kill",      "power-loss", "cut",     "reset",     "pause", "slow-disk", "disk-error",
-    "disk-full", "clock",      "topics",  "moves",     "wipe",  "stop",      "trims",
-    "stick",     "rot",        "reorder", "duplicate", "join",  "retry"};
+    "kill",    "power-loss", "cut",   "reset", "pause",  "slow-disk", "disk-error", "disk-full",
+    "clock",   "topics",     "moves", "wipe",  "stop",   "trims",     "stick",      "rot",
+    "reorder", "duplicate",  "join",  "retry", "groups", "retention", "compact"};
 
 template <size_t kCount>
 int64_t Pick(Random& random, const std::array<int64_t, kCount>& choices) {
@@ -95,11 +95,43 @@ void Trims(Options& options) {
   options.unflushed = false;
 }
 
+// Records go because they are old or many, while leaders come and go and members are away.
+void Retention(Options& options) {
+  Only(options, {Fault::kRetention, Fault::kKill, Fault::kPowerLoss, Fault::kCut, Fault::kMoves,
+                 Fault::kTopics});
+  options.fault_every = Millis(300);
+  options.produce_every = Millis(10);
+  options.segment_bytes = 1024;
+  options.value_bytes_max = 200;
+  options.unflushed = false;
+}
+
 // Leaders change while batches are under way that are sent again.
 void Retries(Options& options) {
   Only(options, {Fault::kRetry, Fault::kKill, Fault::kReset, Fault::kCut, Fault::kPowerLoss});
   options.fault_every = Millis(200);
   options.produce_every = Millis(10);
+  options.unflushed = false;
+}
+
+// Coordinators come and go while members join and commit.
+void Groups(Options& options) {
+  Only(options, {Fault::kGroups, Fault::kKill, Fault::kReset, Fault::kCut, Fault::kPowerLoss});
+  options.topics = options.partitions = 1;
+  options.fault_every = Millis(400);
+  options.produce_every = Millis(50);
+  options.segment_bytes = 4096;
+  options.unflushed = false;
+}
+
+// Logs are compacted while those who have them come and go.
+void Compacted(Options& options) {
+  Only(options, {Fault::kCompact, Fault::kRetry, Fault::kKill, Fault::kPowerLoss, Fault::kCut,
+                 Fault::kReset});
+  options.fault_every = Millis(200);
+  options.produce_every = Millis(10);
+  options.segment_bytes = 1024;
+  options.value_bytes_max = 100;
   options.unflushed = false;
 }
 
@@ -166,7 +198,28 @@ constexpr std::array kProfiles = {
     Profile{"blanks", Blanks},
     Profile{"churn", Churn},
     Profile{"retries", Retries},
+    Profile{"groups", Groups},
+    Profile{"retention", Retention},
+    Profile{"compaction", Compacted},
 };
+
+// What came later is drawn later, so that seeds keep what they had.
+void DrawTheLater(Random& random, Options& options) {
+  options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
+  options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
+  options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
+  // A log that begins later may have forgotten what a producer sent before.
+  options.faults[static_cast<size_t>(Fault::kRetry)] =
+      random.Below(4) == 0 && !options.has(Fault::kTrims);
+  options.faults[static_cast<size_t>(Fault::kGroups)] = random.Below(4) == 0;
+  // By the wall clock: where that jumps, anything may be old. And as above.
+  options.faults[static_cast<size_t>(Fault::kRetention)] =
+      random.Below(4) == 0 && !options.has(Fault::kClock) && !options.has(Fault::kRetry);
+  options.retention_ms = Pick<4>(random, {-1, 1000, 1000, 4000});
+  options.retention_bytes = Pick<4>(random, {-1, 0, 3000, 20'000});
+  // More partitions share what two would get: seeds are to be many, and none of them long.
+  options.produce_every *= std::max(1, options.topics * options.partitions / 2);
+}
 
 }  // namespace
 
@@ -237,19 +290,13 @@ Options Options::Draw(uint64_t seed) {
     options.faults[static_cast<size_t>(Fault::kJoin)] = true;
     options.nodes = std::max(options.nodes, 4);
   }
-  options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
-  options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
-  options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
-  // A log that begins later may have forgotten what a producer sent before.
-  options.faults[static_cast<size_t>(Fault::kRetry)] =
-      random.Below(4) == 0 && !options.has(Fault::kTrims);
+  DrawTheLater(random, options);
   return options;
 }
 
 absl::StatusOr<Options> Options::Draw(uint64_t seed, std::string_view profile) {
   Options options = Draw(seed);
   if (profile.empty()) return options;
-  options.faults[static_cast<size_t>(Fault::kRetry)] = false;
   for (const Profile& known : kProfiles) {
     if (known.name != profile) continue;
     known.bend(options);
@@ -276,6 +323,9 @@ std::string Options::ToString() const {
       ms(fault_every), " ms, values of ", value_bytes_max, " bytes, segments of ", segment_bytes,
       " bytes and ", ms(segment_age), " ms, appends of ", append_bytes_max, " bytes in windows of ",
       inflight_bytes_max, ", for ", ms(length), " ms; faults:");
+  if (has(Fault::kRetention)) {
+    absl::StrAppend(&text, " (", retention_ms, " ms and ", retention_bytes, " bytes kept)");
+  }
   for (size_t i = 0; i < kFaults; ++i) {
     if (faults[i]) absl::StrAppend(&text, " ", std::string(kNames[i]));
   }

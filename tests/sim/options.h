@@ -37,8 +37,11 @@ enum class Fault {
   kDuplicate,  // Messages between replicas arrive twice.
   kJoin,       // The last node is no founder and comes when the cluster is at work.
   kRetry,      // Idempotent producers are among the clients, and send again what is not answered.
+  kGroups,     // Consumer groups are among the clients.
+  kRetention,  // Old records go by themselves.
+  kCompact,    // Topics are compacted.
 };
-inline constexpr size_t kFaults = 20;
+inline constexpr size_t kFaults = 23;
 inline constexpr size_t kEvents =
     static_cast<size_t>(Fault::kReorder);  // The others are no events.
 
@@ -69,6 +72,8 @@ struct Options {
   size_t append_bytes_max = 1 << 20;   // As raft::CoreOptions has them.
   size_t inflight_bytes_max = 8 << 20;
   Duration leader_settle = Millis(5000);
+  int64_t retention_ms = -1;     // In force under kRetention, as the next; -1: none.
+  int64_t retention_bytes = -1;  // The same.
 
   std::array<bool, kFaults> faults{};
 

@@ -5,8 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/crc32c.h"
+#include "common/log_start.h"
 #include "common/record_batch.h"
+#include "common/record_cursor.h"
+#include "storage/frame.h"
 #include "storage/hard_state_store.h"
+#include "tests/sim/sim_executor.h"
 
 namespace garam::sim {
 
@@ -19,7 +23,26 @@ uint64_t ValueIn(std::string_view batch) {
   return std::strtoull(std::string(records.substr(mark + kMark.size(), 20)).c_str(), nullptr, 10);
 }
 
-Oracle::Entry Oracle::Describe(const LogEntry& entry) {
+std::vector<KeyChange> KeyChangesIn(std::string_view batch) {
+  std::vector<KeyChange> changes;
+  const RecordBatchView header(batch.data());
+  RecordCursor cursor(header.records());
+  RecordFields fields;
+  for (int32_t i = 0; i < header.record_count() && cursor.Next(fields); ++i) {
+    if (!fields.has_key) continue;
+    changes.push_back({std::string(fields.key), header.base_offset() + fields.offset_delta,
+                       !fields.value.has_value()});
+  }
+  return changes;
+}
+
+namespace {
+
+constexpr int64_t kAroundSegment = storage::kHeaderBytes + storage::kFooterBytes;
+
+}  // namespace
+
+Oracle::Entry Oracle::Describe(const LogEntry& entry) const {
   Entry described;
   described.term = entry.term;
   described.kind = entry.kind;
@@ -32,6 +55,15 @@ Oracle::Entry Oracle::Describe(const LogEntry& entry) {
     described.producer_id = batch.producer_id();
     described.base_sequence = batch.base_sequence();
     described.record_count = batch.record_count();
+    if (options_.compacted) described.changes = KeyChangesIn(entry.bytes.view());
+    described.max_timestamp_ms = batch.max_timestamp_ms();
+    described.bytes = static_cast<int64_t>(batch.size_bytes());
+    return described;
+  }
+  described.bytes = static_cast<int64_t>(storage::kPrivateFrameBytes + entry.bytes.size());
+  if (entry.kind == EntryKind::kRoll) described.bytes += kAroundSegment;
+  if (entry.kind == EntryKind::kSetLogStart) {
+    described.start = DecodeLogStart(entry.bytes.view()).value_or(Offset(0));
   }
   return described;
 }
@@ -56,6 +88,7 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   if (deleted_.contains(group)) return;
   View& view = views_[{node, group}];
   if (core.is_leader()) CheckMatches(node, group, core, view);
+  if (options_.compacted) CheckCompaction(node, replica);
   if (IsAsSeen(core, view)) return;
   if (view.member_id != core.incarnation() && view.member_id != Incarnation(0)) OnLeft(node, group);
   view.member_id = core.incarnation();
@@ -70,9 +103,46 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   view.durable = core.durable_index();
   view.written = core.written_index();
   CheckCommit(node, group, core, view);
+  for (LogIndex index : std::exchange(asked_, {})) CheckAsked(node, group, core, index);
+  if (group != kMetadataGroup && replica.log().start_offset() > truth_[group].asked) {
+    Fail(node, group,
+         absl::StrCat("the log begins at ", replica.log().start_offset().value(),
+                      ", which is not committed"));
+  }
   CheckInForce(node, group, core);
   CheckRole(node, group, core, view);
   if (!(view.configuration == core.configuration())) view.configuration = core.configuration();
+}
+
+// D14: below what a leader has given out, and what is committed, but nothing else.
+void Oracle::CheckCompaction(NodeId node, const Replica& replica) {
+  const raft::Core& core = replica.core();
+  LogIndex& bound = truth_[replica.group()].compact_before;
+  if (core.is_leader()) bound = std::max(bound, core.compact_before());
+  const LogIndex whole_from = replica.log().whole_from();
+  if (whole_from <= std::max(bound, LogIndex(1)) || replica.group() == kMetadataGroup) return;
+  Fail(node, replica.group(),
+       absl::StrCat("is compacted up to ", whole_from.value(), ", its leaders said ",
+                    bound.value()));
+}
+
+void Oracle::CheckLive(NodeId node, GroupId group, const std::map<std::string, Offset>& live) {
+  std::map<std::string, Offset> expected;
+  for (const Entry& entry : truth_[group].committed) {
+    for (const KeyChange& change : entry.changes) change.ApplyTo(expected);
+  }
+  if (live == expected) return;
+  std::string what;
+  for (const auto& [key, offset] : expected) {
+    const auto found = live.find(key);
+    if (found != live.end() && found->second == offset) continue;
+    absl::StrAppend(&what, " ", key, " at ", found == live.end() ? -1 : found->second.value(),
+                    " not ", offset.value());
+  }
+  for (const auto& [key, offset] : live) {
+    if (!expected.contains(key)) absl::StrAppend(&what, " ", key, " is back at ", offset.value());
+  }
+  Fail(node, group, absl::StrCat("the last values differ:", what));
 }
 
 // What a log no longer has is committed; it may have been only in this turn.
@@ -148,7 +218,50 @@ void Oracle::CheckLog(NodeId node, GroupId group, const raft::Core& core, View& 
                         " differs from another node's"));
     }
     if (entry.kind == EntryKind::kConfiguration) CheckConfiguration(node, group, core, index);
+    if (added && entry.kind == EntryKind::kSetLogStart) asked_.push_back(index);
   }
+}
+
+// Nobody asks for a log start above what is committed; and what is below it was deleted by a
+// client, or is past its retention.
+void Oracle::CheckAsked(NodeId node, GroupId group, const raft::Core& core, LogIndex index) {
+  Truth& truth = truth_[group];
+  const Offset start = truth.seen.at(Key(index, core.terms().TermAt(index))).start;
+  world_.Trace(absl::StrCat("node ", node.value(), ", group ", group.value(), " is to begin at ",
+                            start.value()));
+  if (start > truth.end_offset) {
+    return Fail(node, group,
+                absl::StrCat("is to begin at ", start.value(), ", committed is up to ",
+                             truth.end_offset.value()));
+  }
+  if (start <= truth.may_start) return;
+  if (!MayGo(group, core, index, start)) {
+    return Fail(node, group,
+                absl::StrCat("is to begin at ", start.value(), ", which drops what is to stay"));
+  }
+  Raise(truth.may_start, start);
+}
+
+// By retention, when the entry at `index` was made.
+bool Oracle::MayGo(GroupId group, const raft::Core& core, LogIndex index, Offset start) {
+  Truth& truth = truth_[group];
+  const int64_t now_ms = kWallStartMs + world_.now_us() / 1000;
+  bool old = options_.retention_ms >= 0;
+  int64_t kept = kAroundSegment;
+  for (LogIndex i(1); i < index; i = i + 1) {
+    const Entry* entry = nullptr;
+    if (i <= frontier(group)) {
+      entry = &truth.committed[static_cast<size_t>(i.value() - 1)];
+    } else if (const auto seen = truth.seen.find(Key(i, core.terms().TermAt(i)));
+               seen != truth.seen.end()) {
+      entry = &seen->second;
+    }
+    if (entry == nullptr) continue;
+    const bool goes = entry->kind == EntryKind::kBatch && entry->next_offset <= start;
+    kept = goes ? kAroundSegment : kept + entry->bytes;
+    if (goes && now_ms - entry->max_timestamp_ms <= options_.retention_ms) old = false;
+  }
+  return old || (options_.retention_bytes >= 0 && kept >= options_.retention_bytes);
 }
 
 // The latest one in the log is in force, committed or not; and a leader makes another one only when
@@ -225,6 +338,7 @@ void Oracle::Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex
     truth.index_of[entry.base_offset] = truth.committed.size();
     truth.end_offset = entry.next_offset;
   }
+  if (entry.kind == EntryKind::kSetLogStart) Raise(truth.asked, entry.start);
   truth.committed.push_back(entry);
   ++committed_entries_;
   CheckQuorum(node, group, core, index, term);
@@ -395,7 +509,9 @@ void Oracle::OnRead(GroupId group, Offset offset, uint64_t value, Offset high_wa
                                     ", committed is up to ", truth.end_offset.value()));
   }
   auto found = truth.index_of.find(offset);
-  if (found == truth.index_of.end() || truth.committed[found->second].value != value) {
+  const bool dropped = options_.compacted && value == 0;
+  if (found == truth.index_of.end() ||
+      (truth.committed[found->second].value != value && !dropped)) {
     world_.Fail(absl::StrCat("group ", group.value(), ": offset ", offset.value(),
                              " is read with value ", value, ", another one was committed"));
   }

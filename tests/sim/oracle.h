@@ -30,11 +30,31 @@
 
 namespace garam::sim {
 
+// What one record says of its key.
+struct KeyChange {
+  std::string key;
+  Offset offset;
+  bool gone = false;
+
+  void ApplyTo(std::map<std::string, Offset>& live) const {
+    if (gone) {
+      live.erase(key);
+    } else {
+      live.insert_or_assign(key, offset);
+    }
+  }
+};
+// Of a batch that is not compressed; those without a key are left out.
+std::vector<KeyChange> KeyChangesIn(std::string_view batch);
+
 class Oracle {
  public:
   struct Options {
     int nodes = 3;
-    bool unflushed = false;  // Partitions are in mode P.
+    bool unflushed = false;     // Partitions are in mode P.
+    int64_t retention_ms = -1;  // Below 0: records never go by themselves, as by the next.
+    int64_t retention_bytes = -1;
+    bool compacted = false;  // Logs keep the last record of each key, and what is young.
   };
 
   Oracle(World& world, Options options) : world_(world), options_(options) {}
@@ -61,6 +81,9 @@ class Oracle {
   void OnAcked(GroupId group, Offset offset, uint64_t value, int min_isr);
   // A record that was served.
   void OnRead(GroupId group, Offset offset, uint64_t value, Offset high_watermark);
+
+  // What the node's log says of each key: the offset of its last record. The log is at its end.
+  void CheckLive(NodeId node, GroupId group, const std::map<std::string, Offset>& live);
 
   // Somebody asked for the log to begin at `start`; and it was said that it does.
   void OnTrim(GroupId group, Offset start) { Raise(truth_[group].may_start, start); }
@@ -91,6 +114,10 @@ class Oracle {
     int64_t producer_id = -1;
     int32_t base_sequence = -1;
     int32_t record_count = 0;
+    std::vector<KeyChange> changes;  // Where logs are compacted.
+    int64_t max_timestamp_ms = -1;
+    int64_t bytes = 0;  // On the disk, with what surrounds a segment where one ends.
+    Offset start;       // That a kSetLogStart asks for.
     Term committed_in;  // The term of the first node that said so.
   };
   // What a leader knew of a follower.
@@ -125,18 +152,21 @@ class Oracle {
     std::map<Offset, size_t> index_of;     // Into `committed`, by base offset.
     std::map<int64_t, int32_t> sequences;  // By producer: the next one.
     Offset end_offset;
+    LogIndex compact_before;  // The highest that a leader has given out (D14).
     Offset may_start;  // The log begins here at most,
     Offset starts;     // and at least.
+    Offset asked;      // The largest that is committed.
   };
 
   static void Raise(Offset& to, Offset start) { to = std::max(to, start); }
   static uint64_t Key(LogIndex index, Term term) {
     return (static_cast<uint64_t>(index.value()) << 32) | static_cast<uint32_t>(term.value());
   }
-  static Entry Describe(const LogEntry& entry);
+  Entry Describe(const LogEntry& entry) const;
   static Term TermOf(const raft::Core& core, const Truth& truth, const View& view, LogIndex index);
   static bool IsAsSeen(const raft::Core& core, const View& view);
 
+  void CheckCompaction(NodeId node, const Replica& replica);
   void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckConfiguration(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
@@ -145,6 +175,8 @@ class Oracle {
   void CheckCommit(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckRole(NodeId node, GroupId group, const raft::Core& core, View& view);
   void Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
+  void CheckAsked(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
+  bool MayGo(GroupId group, const raft::Core& core, LogIndex index, Offset start);
   void CheckSequence(NodeId node, GroupId group, const Entry& entry);
   bool Has(NodeId node, GroupId group, LogIndex index, Term term) const;
   bool Has(const View& view, GroupId group, LogIndex index, Term term) const;
@@ -167,6 +199,7 @@ class Oracle {
   std::set<NodeId> lost_power_;
   std::set<GroupId> deleted_;
   size_t committed_entries_ = 0;
+  std::vector<LogIndex> asked_;  // Log starts that the replica at hand was first seen with.
 };
 
 // The number that a producer put into its record; nothing in a batch of somebody else.

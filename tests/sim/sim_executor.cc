@@ -18,7 +18,7 @@ MonoTime SimClock::Mono() const {
 
 int64_t SimClock::WallMs() const {
   const auto passed = std::chrono::duration_cast<Millis>(world_.now() - origin_).count();
-  return 1'700'000'000'000 + passed + wall_jump_ms_;
+  return kWallStartMs + passed + wall_jump_ms_;
 }
 
 MonoTime SimClock::WorldTime(MonoTime local) const {

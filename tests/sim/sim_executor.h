@@ -16,6 +16,9 @@
 
 namespace garam::sim {
 
+// What every wall clock shows at first.
+inline constexpr int64_t kWallStartMs = 1'700'000'000'000;
+
 // A machine's clocks: Mono runs a bit too fast or too slow, Wall may jump.
 class SimClock final : public Clock {
  public:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/sim/group_workload.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
@@ -32,8 +33,9 @@ class Simulation {
       : options_(options),
         world_(options.seed),
         network_(world_, options.link_delay, 1 + options.shards),
-        oracle_(world_, {options.nodes, options.unflushed}),
+        oracle_(world_, OracleOptions(options)),
         workload_(world_, options_, oracle_, nodes_),
+        client_groups_(world_, oracle_, workload_, nodes_),
         nemesis_(world_, options_, network_, workload_, nodes_,
                  [this](NodeId node, GroupId group) { oracle_.OnRotten(node, group); }) {
     world_.SetTracing(trace);
@@ -51,6 +53,7 @@ class Simulation {
     if (options_.has(Fault::kDuplicate)) network_.SetDuplicates(0.05);
     nemesis_.Start();
     workload_.Start();
+    if (options_.has(Fault::kGroups)) client_groups_.Start();
     // A process that is stopped knows nothing of the time that passes.
     if (!options_.has(Fault::kPause)) KeepWatching();
     const MonoTime end = world_.now() + options_.length;
@@ -63,6 +66,16 @@ class Simulation {
   }
 
  private:
+  static Oracle::Options OracleOptions(const Options& options) {
+    Oracle::Options told{options.nodes, options.unflushed};
+    told.compacted = options.has(Fault::kCompact);
+    if (options.has(Fault::kRetention)) {
+      told.retention_ms = options.retention_ms;
+      told.retention_bytes = options.retention_bytes;
+    }
+    return told;
+  }
+
   void AddNode(NodeId id) {
     SimNode::Env env{world_,
                      network_,
@@ -146,8 +159,11 @@ class Simulation {
         if (!node->running()) continue;
         node->ForEachReplica([&](const Replica& replica) { WatchQuorum(*node, replica.core()); });
       }
-      for (const Workload::Target& target : workload_.targets()) WatchIsr(target);
+      for (const Workload::Target& target : AllTargets()) WatchIsr(target);
       WatchClusterId();
+      if (std::string wrong = client_groups_.WrongAtCoordinators(); !wrong.empty()) {
+        world_.Fail(std::move(wrong));
+      }
       KeepWatching();
     });
   }
@@ -215,6 +231,7 @@ class Simulation {
     const MonoTime healed = world_.now();
     healing_ = true;
     workload_.Stop();
+    client_groups_.Stop();
     nemesis_.StopAndHeal();
     Await("a cluster with all its replicas equal", [this] { return Settled(); });
     healed_ms_ = std::chrono::duration_cast<Millis>(world_.now() - healed).count();
@@ -233,6 +250,27 @@ class Simulation {
     Await(
         "a read of every partition", [&] { return read == workload_.targets().size(); },
         2 * entries * options_.disk_latency);
+    Await("on every replica what groups were told", [this] {
+      missing_ = client_groups_.WrongAnywhere();
+      return missing_.empty();
+    });
+    if (options_.has(Fault::kCompact)) ReadReplicas(2 * entries * options_.disk_latency);
+  }
+
+  // Each replica's own log, to its end.
+  void ReadReplicas(Duration more) {
+    if (world_.failed()) return;
+    size_t read = 0;
+    for (const Workload::Target& target : workload_.targets()) {
+      workload_.ReadReplicas(target, [&read] { ++read; });
+    }
+    Await(
+        "a read of every replica",
+        [&] { return read == workload_.targets().size() * nodes_.size(); }, more);
+  }
+
+  static Offset StartOf(const Partition& partition) {
+    return dynamic_cast<const DataPartition&>(partition).start_offset();
   }
 
   bool Missing(std::string what) {
@@ -240,30 +278,45 @@ class Simulation {
     return false;
   }
 
+  std::vector<Workload::Target> AllTargets() const {
+    std::vector<Workload::Target> targets = workload_.targets();
+    const std::vector<Workload::Target>& more = client_groups_.targets();
+    targets.insert(targets.end(), more.begin(), more.end());
+    return targets;
+  }
+
   bool Settled() {
     if (!workload_.settled()) return Missing("an idempotent producer waits");
+    if (!client_groups_.settled()) return Missing("a group waits");
     for (const auto& node : nodes_) {
       if (!node->ready())
         return Missing(absl::StrCat("node ", node->id().value(), " is not ready"));
     }
-    for (const Workload::Target& target : workload_.targets()) {
-      const std::string name = absl::StrCat(target.topic, "-", target.partition);
-      auto leader = workload_.LeaderOf(target);
-      if (leader == nullptr) return Missing(name + " has no leader");
-      for (const auto& node : nodes_) {
-        auto topic = node->core().image()->FindTopic(target.topic);
-        if (topic == nullptr) return Missing(name + " is not known everywhere");
-        if (!topic->partitions[static_cast<size_t>(target.partition)].target.empty()) {
-          return Missing(name + " is still being moved");
-        }
-        const PartitionState state = node->core().StateOf(*topic, target.partition);
-        if (state.leader == kNoNode) return Missing(name + ": not everybody knows the leader");
-        if (state.isr.size() != state.replicas.size())
-          return Missing(name + ": the ISR is not full");
-        auto here = node->core().Find(target.topic, target.partition);
-        if (here.ok() && !oracle_.Settled(node->id(), leader->group())) {
-          return Missing(absl::StrCat(name, " is behind on node ", node->id().value()));
-        }
+    for (const Workload::Target& target : AllTargets()) {
+      if (!Settled(target)) return false;
+    }
+    return true;
+  }
+
+  bool Settled(const Workload::Target& target) {
+    const std::string name = absl::StrCat(target.topic, "-", target.partition);
+    auto leader = workload_.LeaderOf(target);
+    if (leader == nullptr) return Missing(name + " has no leader");
+    for (const auto& node : nodes_) {
+      auto topic = node->core().image()->FindTopic(target.topic);
+      if (topic == nullptr) return Missing(name + " is not known everywhere");
+      if (!topic->partitions[static_cast<size_t>(target.partition)].target.empty()) {
+        return Missing(name + " is still being moved");
+      }
+      const PartitionState state = node->core().StateOf(*topic, target.partition);
+      if (state.leader == kNoNode) return Missing(name + ": not everybody knows the leader");
+      if (state.isr.size() != state.replicas.size()) return Missing(name + ": the ISR is not full");
+      auto here = node->core().Find(target.topic, target.partition);
+      if (here.ok() && !oracle_.Settled(node->id(), leader->group())) {
+        return Missing(absl::StrCat(name, " is behind on node ", node->id().value()));
+      }
+      if (here.ok() && StartOf(**here) != leader->start_offset()) {
+        return Missing(absl::StrCat(name, " begins elsewhere on node ", node->id().value()));
       }
     }
     return true;
@@ -275,6 +328,7 @@ class Simulation {
   Oracle oracle_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   Workload workload_;
+  GroupWorkload client_groups_;
   Nemesis nemesis_;
   std::map<NodeId, std::pair<uint64_t, std::vector<GroupId>>> groups_;  // By life.
   std::vector<GroupId> open_groups_;                                    // Of the node at hand.

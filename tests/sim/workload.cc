@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/record_batch.h"
 #include "common/status.h"
+#include "coordinator/metadata_image.h"
 #include "tests/unit/broker/batch_builder.h"
 
 namespace garam::sim {
@@ -15,6 +16,24 @@ namespace {
 constexpr int kOutstandingMax = 5;
 constexpr Duration kProduceTimeout = std::chrono::seconds(3);
 constexpr Duration kReadTimeout = Millis(1000);
+
+// A batch with that value in it; with keys, some of which are deleted at times, where `keyed`.
+BatchBuilder BatchOf(uint64_t value, size_t padding, bool keyed) {
+  BatchBuilder builder;
+  builder.records = {TestRecord{absl::StrCat("value=", value, "#", std::string(padding, 'x'))}};
+  for (uint64_t more = value % 4; more > 0; --more) builder.records.push_back(TestRecord{"more"});
+  if (!keyed) return builder;
+  for (size_t i = 0; i < builder.records.size(); ++i) {
+    builder.records[i].key = absl::StrCat(i == 0 ? "k" : "m", (value + i) % 7);
+  }
+  if (value % 3 == 0) {
+    TestRecord gone;
+    gone.key = absl::StrCat("k", value / 3 % 7);
+    gone.tombstone = true;
+    builder.records.push_back(std::move(gone));
+  }
+  return builder;
+}
 
 }  // namespace
 
@@ -104,6 +123,11 @@ void Workload::CreateTopic(const std::string& name, int partitions) {
     spec.configs.push_back({"flush.ms", "300"});
   }
   spec.configs.push_back({"min.insync.replicas", absl::StrCat(options_.min_isr)});
+  if (options_.has(Fault::kCompact) || name == kOffsetsTopic) {
+    spec.configs.push_back({"cleanup.policy", "compact"});
+    spec.configs.push_back({"min.cleanable.dirty.ratio", "0.01"});
+    spec.configs.push_back({"delete.retention.ms", "300"});
+  }
   node->Deliver(0, [this, node, spec] {
     node->core().CreateTopics(
         {spec}, false, node->clock().Mono() + std::chrono::seconds(2), 0,
@@ -159,7 +183,8 @@ void Workload::TrimPartition() {
 void Workload::MovePartition() {
   SimNode* node = AnyNode(/*ready=*/true);
   if (node == nullptr || targets_.empty()) return;
-  const Target& target = targets_[world_.Below(targets_.size())];
+  const size_t any = world_.Below(targets_.size() + moved_too_.size());
+  const Target& target = any < targets_.size() ? targets_[any] : moved_too_[any - targets_.size()];
   MoveSpec move{.topic = target.topic, .partition = target.partition};
   if (world_.Chance(0.85)) {
     std::vector<NodeId> all;
@@ -224,11 +249,8 @@ void Workload::SendProduce(SimNode& node, const Target& target, Acks acks,
   OnPartition(node, target,
               [this, value, padding, acks, done = std::move(done)](
                   SimNode& at, const std::shared_ptr<Partition>& partition) {
-                BatchBuilder builder;
-                builder.records = {
-                    TestRecord{absl::StrCat("value=", value, "#", std::string(padding, 'x'))}};
-                for (uint64_t more = value % 4; more > 0; --more)
-                  builder.records.push_back(TestRecord{"more"});
+                BatchBuilder builder = BatchOf(value, padding, options_.has(Fault::kCompact));
+                builder.base_timestamp_ms = at.clock().WallMs();
                 const GroupId group = partition->group();
                 partition->Produce(
                     builder.Build(), acks, at.clock().Mono() + kProduceTimeout,
@@ -347,6 +369,11 @@ void Workload::ReadFrom(const Target& target, Offset from, std::function<void()>
     partition->Read(spec, [this, target, from, done, take,
                            group = partition->group()](absl::StatusOr<ReadResult> result) {
       if (ErrcOf(result.status()) == Errc::kNotLeader || !take()) return;
+      // The log has begun later meanwhile.
+      const bool moved = options_.has(Fault::kRetention);
+      if (moved && ErrcOf(result.status()) == Errc::kOffsetOutOfRange) {
+        return ReadAll(target, done);
+      }
       if (!result.ok()) return world_.Fail("cannot read: " + result.status().ToString());
       world_.After(Micros(10), [this, target, from, done, group, read = *std::move(result)] {
         TakeRead(target, from, group, read, done);
@@ -362,13 +389,50 @@ void Workload::TakeRead(const Target& target, Offset from, GroupId group, const 
     const RecordBatchView batch(bytes.data());
     // The log may begin inside a batch.
     const bool first = next == from && batch.base_offset() < next;
-    if (batch.base_offset() != next && !first) world_.Fail("a read skips records");
+    const bool gap = batch.base_offset() > next && options_.has(Fault::kCompact);
+    if (batch.base_offset() != next && !first && !gap) world_.Fail("a read skips records");
     next = batch.next_offset();
     oracle_.OnRead(group, batch.base_offset(), ValueIn(bytes.view()), read.high_watermark);
   }
   if (next >= oracle_.end_offset(group)) return done();
   if (next == from) return world_.Fail("a read comes back empty below the high watermark");
   ReadFrom(target, next, done);
+}
+
+void Workload::ReadReplicas(const Target& target, const std::function<void()>& done) {
+  for (const auto& node : nodes_) {
+    ReadReplica(*node, target, Offset(0), std::make_shared<Live>(), done);
+  }
+}
+
+void Workload::ReadReplica(SimNode& node, const Target& target, Offset from,
+                           std::shared_ptr<Live> live, std::function<void()> done) {
+  if (!node.core().Find(target.topic, target.partition).ok()) return done();
+  OnPartition(node, target, [this, target, from, live, done](SimNode& at, const auto& partition) {
+    auto data = std::dynamic_pointer_cast<DataPartition>(partition);
+    const GroupId group = data->group();
+    const auto again = [this, &at, target, live, done](Offset next, Duration wait) {
+      world_.After(wait, [this, &at, target, next, live, done] {
+        ReadReplica(at, target, next, live, done);
+      });
+    };
+    if (from >= oracle_.end_offset(group)) {
+      oracle_.CheckLive(at.id(), group, *live);
+      return world_.After(Micros(10), done);
+    }
+    // It has not heard of the last commit yet.
+    if (from >= data->high_watermark()) return again(from, Millis(50));
+    data->ReadVisible(from, 100'000, [this, from, live, again](auto batches) {
+      if (!batches.ok()) return world_.Fail("a replica: " + batches.status().ToString());
+      if (batches->empty()) return world_.Fail("a replica shows nothing below its high watermark");
+      Offset next = from;
+      for (const Bytes& batch : *batches) {
+        for (const KeyChange& change : KeyChangesIn(batch.view())) change.ApplyTo(*live);
+        next = RecordBatchView(batch.data()).next_offset();
+      }
+      again(next, Micros(10));
+    });
+  });
 }
 
 }  // namespace garam::sim

@@ -34,9 +34,9 @@ class Workload {
   // Creates or deletes some topic beside the fixed ones.
   void ChangeTopics();
 
-  // Asks for some partition to be moved to other nodes, or for a move to be undone.
   // Asks for a partition's log to begin later.
   void TrimPartition();
+  // Asks for some partition to be moved to other nodes, or for a move to be undone.
   void MovePartition();
 
   struct Target {
@@ -47,12 +47,26 @@ class Workload {
     }
   };
   const std::vector<Target>& targets() const { return targets_; }
+  // Those that others than the producers here write to: they are moved as well.
+  void AlsoMoves(const Target& target) { moved_too_.push_back(target); }
+
+  // How clients get to partitions.
+  // Creates the topic, again and again until some broker knows it.
+  void EnsureTopic(const std::string& name, int partitions);
+  // By the word of some broker; null when none knows, or when it is not running.
+  SimNode* BelievedLeader(const Target& target);
+  // Runs `task` on the node's shard for the target, after the way there; nothing when the node is
+  // not the same process by then or does not know the partition.
+  void OnPartition(SimNode& node, const Target& target,
+                   std::function<void(SimNode&, std::shared_ptr<Partition>)> task);
   // The partition on the node that leads it by the node's own word, confirmed; null while none.
   std::shared_ptr<DataPartition> LeaderOf(const Target& target, SimNode** leader = nullptr) const;
   // One produce with acks=all, tried until it is acknowledged; `done` then.
   void ProduceOnce(const Target& target, std::function<void()> done);
   // Reads the partition from its start to its end; `done` then.
   void ReadAll(const Target& target, std::function<void()> done);
+  // Reads what each replica has, and holds its keys against the truth; `done` once for each.
+  void ReadReplicas(const Target& target, const std::function<void()>& done);
 
   size_t acknowledged() const { return acknowledged_; }
   size_t reads() const { return reads_; }
@@ -62,18 +76,16 @@ class Workload {
   void ReadFrom(const Target& target, Offset from, std::function<void()> done);
   void TakeRead(const Target& target, Offset from, GroupId group, const ReadResult& read,
                 std::function<void()> done);
+  // What the keys of a log come to.
+  using Live = std::map<std::string, Offset>;
+  void ReadReplica(SimNode& node, const Target& target, Offset from, std::shared_ptr<Live> live,
+                   std::function<void()> done);
   std::function<bool()> Attempt(std::function<void()> again);
   SimNode* AnyNode(bool ready = false);
-  void EnsureTopic(const std::string& name, int partitions);
   void CreateTopic(const std::string& name, int partitions);
-  SimNode* BelievedLeader(const Target& target);
   void KeepResting();
   void KeepProducing(size_t target);
   void KeepReading(size_t target);
-  // Runs `task` on the node's shard for the target, after the way there; nothing when the node is
-  // not the same process by then or does not know the partition.
-  void OnPartition(SimNode& node, const Target& target,
-                   std::function<void(SimNode&, std::shared_ptr<Partition>)> task);
   void AddIdempotentClient(const Target& target);
   void SendProduce(SimNode& node, const Target& target, Acks acks, std::function<void(bool)> done);
 
@@ -82,6 +94,7 @@ class Workload {
   Oracle& oracle_;
   std::vector<std::unique_ptr<SimNode>>& nodes_;
   std::vector<Target> targets_;
+  std::vector<Target> moved_too_;
   std::set<std::string> extra_topics_;
   std::vector<int> outstanding_;
   std::vector<std::unique_ptr<IdempotentClient>> idempotent_;

@@ -12,10 +12,9 @@ using kafka::ApiVersionsRequest;
 using kafka::ApiVersionsResponse;
 using kafka::ErrorCode;
 
-// What of Kafka's metadata we have is that of 4.x; nothing else that a level could promise is here.
-constexpr int16_t kMetadataVersionMin = 7;
-constexpr int16_t kMetadataVersion = 30;
 constexpr int16_t kFirstVersionWithClientName = 3;
+// Clients of older versions fail on a supported level of 0.
+constexpr int16_t kFirstVersionWithLevelZero = 4;
 
 bool Alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -34,6 +33,25 @@ void ListApis(ApiVersionsResponse& response) {
     response.api_keys.push_back(
         {static_cast<int16_t>(row.key), api.advertised_min_version, api.advertised_max_version});
   }
+}
+
+// A feature that is spoken by an API is here when that API is.
+bool IsHere(const Feature& feature) {
+  return feature.name != kGroupVersionFeature ||
+         FindHandled(static_cast<int16_t>(kafka::ApiKey::kConsumerGroupHeartbeat)) != nullptr;
+}
+
+void ListFeatures(const MetadataImage& image, int16_t version, ApiVersionsResponse& response) {
+  for (const Feature& feature : SupportedFeatures()) {
+    if (!IsHere(feature)) continue;
+    const std::string name(feature.name);
+    if (feature.min > 0 || version >= kFirstVersionWithLevelZero) {
+      response.supported_features.push_back({name, feature.min, feature.max});
+    }
+    const int16_t level = FeatureLevelOf(image, feature.name);
+    if (level > 0) response.finalized_features.push_back({name, level, level});
+  }
+  response.finalized_features_epoch = image.applied_index().value();
 }
 
 }  // namespace
@@ -55,10 +73,7 @@ void HandleApiVersions(RequestPtr request) {
     return request->Answer(response);
   }
   ListApis(response);
-  response.supported_features.push_back(
-      {"metadata.version", kMetadataVersionMin, kMetadataVersion});
-  response.finalized_features.push_back({"metadata.version", kMetadataVersion, kMetadataVersion});
-  response.finalized_features_epoch = request->broker().image()->applied_index().value();
+  ListFeatures(*request->broker().image(), request->version(), response);
   request->Answer(response);
 }
 

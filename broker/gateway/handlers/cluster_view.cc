@@ -20,4 +20,11 @@ int32_t ControllerId(const Broker& broker) {
   return broker.live_brokers().contains(controller) ? controller.value() : kNoNode.value();
 }
 
+std::vector<int32_t> Numbers(const std::vector<NodeId>& nodes) {
+  std::vector<int32_t> numbers;
+  numbers.reserve(nodes.size());
+  for (const NodeId node : nodes) numbers.push_back(node.value());
+  return numbers;
+}
+
 }  // namespace garam

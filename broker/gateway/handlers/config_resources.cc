@@ -34,9 +34,13 @@ absl::StatusOr<ConfigChange> ChangeOf(const Broker& broker, int8_t type, std::st
     case ConfigResource::kBrokerLogger:
       return Refused("Log levels are set at the start, with garam.log.level.");
     case ConfigResource::kClientMetrics:
+      if (name.empty()) return Refused("Subscription name can't be empty");
+      change.client_metrics = name;
+      return change;
     case ConfigResource::kGroup:
-      return Refused(absl::StrCat("The configs of resource type ", static_cast<int>(type),
-                                  " cannot be changed."));
+      if (name.empty()) return Refused("Default group resources are not allowed.");
+      change.group = name;
+      return change;
   }
   return Refused(absl::StrCat("Unknown resource type ", static_cast<int>(type)));
 }

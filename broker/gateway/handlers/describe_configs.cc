@@ -75,10 +75,10 @@ Shown Show(const Broker& broker, const MetadataImage& image, const Resource& res
       return std::vector<ShownConfig>();
     case ConfigResource::kClientMetrics:
       if (name.empty()) return Refused("Client metrics subscription name must not be empty");
-      return std::vector<ShownConfig>();
+      return ShowResourceConfigs(ConfiguredKind::kClientMetrics, name, image, broker.config());
     case ConfigResource::kGroup:
       if (name.empty()) return Refused("Group name must not be empty");
-      return ShowGroupConfigs();
+      return ShowResourceConfigs(ConfiguredKind::kGroup, name, image, broker.config());
   }
   return Refused(
       absl::StrCat("Unsupported resource type: ", static_cast<int>(resource.resource_type)));

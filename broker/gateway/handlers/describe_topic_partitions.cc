@@ -19,29 +19,15 @@ using kafka::DescribeTopicPartitionsResponse;
 using kafka::ErrorCode;
 using Topic = DescribeTopicPartitionsResponse::DescribeTopicPartitionsResponseTopic;
 
-std::vector<int32_t> Numbers(const std::vector<NodeId>& nodes) {
-  std::vector<int32_t> numbers;
-  numbers.reserve(nodes.size());
-  for (const NodeId node : nodes) numbers.push_back(node.value());
-  return numbers;
-}
-
 // Where the page begins.
 struct Start {
   std::string topic{};
   int32_t partition = 0;
 };
 
-void DescribePartition(const Broker& broker, const TopicImage& topic, int32_t index, Topic& to) {
-  const PartitionState state = broker.StateOf(topic, index);
+void AddPartition(const Broker& broker, const TopicImage& topic, int32_t index, Topic& to) {
   auto& partition = to.partitions.emplace_back();
-  partition.partition_index = index;
-  partition.leader_id = state.leader.value();
-  partition.leader_epoch = state.leader_epoch.value();
-  if (state.leader == kNoNode) partition.error_code = ErrorCode::kLeaderNotAvailable;
-  partition.replica_nodes = Numbers(state.replicas);
-  partition.isr_nodes = Numbers(state.isr);
-  partition.offline_replicas = Numbers(state.offline);
+  DescribePartition(broker, topic, index, partition);
   // None, for the ISR alone may lead; Kafka's own clients cannot do without the lists.
   partition.eligible_leader_replicas.emplace();
   partition.last_known_elr.emplace();
@@ -64,7 +50,7 @@ class Page {
     const auto end = static_cast<int32_t>(topic.partitions.size());
     for (; index < end; ++index) {
       if (left_ == 0) return EndAt(topic.name, index);
-      DescribePartition(broker_, topic, index, to);
+      AddPartition(broker_, topic, index, to);
       --left_;
     }
     return true;

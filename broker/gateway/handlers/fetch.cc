@@ -1,6 +1,7 @@
 // Fetch: from a client's wishes, whole or incremental (KIP-227), to one Fetch over the partitions,
 // and back.
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -64,10 +65,13 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     FetchPlan plan;
     plan.bytes_min = static_cast<size_t>(std::max(message.min_bytes, 0));
     // A full share of unsent answers leaves each fetch its first batch, which is always whole.
-    plan.bytes_max = std::min({static_cast<size_t>(std::max(message.max_bytes, 0)),
-                               static_cast<size_t>(broker.config().fetch_max_bytes),
-                               request_->services().memory->answers.free_bytes()});
-    plan.deadline = broker.clock().Mono() + Millis(std::max(message.max_wait_ms, 0));
+    plan.bytes_max =
+        std::min({static_cast<size_t>(std::max(message.max_bytes, 0)),
+                  static_cast<size_t>(broker.config().fetch_max_bytes),
+                  request_->services().memory->answers.free_bytes(), MostWithinQuota()});
+    // A session that is closed asks for nothing, and a consumer that closes waits for the answer.
+    const int32_t wait_ms = context_.wishes.empty() ? 0 : std::max(message.max_wait_ms, 0);
+    plan.deadline = broker.clock().Mono() + Millis(wait_ms);
     plan.items.reserve(context_.wishes.size());
     for (const FetchWish& wish : context_.wishes) plan.items.push_back(ItemFor(wish));
     // Cancelled with the connection; the closure also keeps the fetch until it is done.
@@ -85,6 +89,41 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
   }
 
  private:
+  // More at once would keep the client waiting for longer than its quota is measured over.
+  size_t MostWithinQuota() {
+    QuotaManager& quotas = request_->services().quotas;
+    constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+    if (!quotas.active(QuotaKind::kFetch)) return kNoLimit;
+    const double most = quotas.MostAtOnce(QuotaKind::kFetch, request_->quota_client());
+    return most < static_cast<double>(kNoLimit) ? static_cast<size_t>(most) : kNoLimit;
+  }
+
+  // Over its quota a client gets an empty answer, and asks again when it may; nothing counts as
+  // sent, neither against the quota nor in its session. True: that was the answer. A batch that is
+  // larger than a window's worth would never go: it does when the client is not over its quota
+  // already, and the client waits afterwards.
+  bool Throttled(const Fetch::Results& results) {
+    QuotaManager& quotas = request_->services().quotas;
+    if (!quotas.active(QuotaKind::kFetch)) return false;
+    size_t bytes = 0;
+    for (const auto& result : results) bytes += result.ok() ? result->bytes : 0;
+    const bool over_before = request_->Charge(QuotaKind::kFetch, 0) > Duration::zero();
+    const Duration wait = request_->Charge(QuotaKind::kFetch, bytes);
+    request_->Throttle(wait);
+    if (wait == Duration::zero()) return false;
+    if (!over_before && bytes > MostWithinQuota()) return false;
+    quotas.TakeBack(QuotaKind::kFetch, request_->quota_client(), static_cast<double>(bytes),
+                    request_->broker().clock().Mono());
+    FetchResponse response;
+    if (context_.incremental) {
+      response.session_id = FetchSessions::IdOf(context_);
+    } else {
+      request_->services().sessions.Drop(context_);
+    }
+    request_->Answer(response);
+    return true;
+  }
+
   FetchItem ItemFor(const FetchWish& wish) {
     Broker& broker = request_->broker();
     ReadSpec spec;
@@ -114,6 +153,10 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
 
   void Done(Fetch::Results results) {
     over_ = true;
+    if (Throttled(results)) {
+      fetch_ = nullptr;
+      return;
+    }
     std::vector<FetchSessions::Outcome> outcomes;
     outcomes.reserve(results.size());
     for (const auto& result : results) outcomes.push_back(OutcomeOf(result));

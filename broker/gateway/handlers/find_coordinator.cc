@@ -84,6 +84,8 @@ TopicSpec OffsetsTopic(const GroupSettings& settings) {
   spec.name = kOffsetsTopic;
   spec.num_partitions = settings.partitions;
   spec.replication_factor = settings.replication_factor.value_or(-1);
+  // What a group said last is all that counts, however long ago that was.
+  spec.configs = {{"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}};
   return spec;
 }
 

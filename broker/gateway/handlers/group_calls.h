@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -23,6 +25,13 @@ using Nothing = std::monostate;
 // `status` as the answer of such a call.
 inline absl::StatusOr<Nothing> ToNothing(const absl::Status& status) {
   return status.ok() ? absl::StatusOr<Nothing>(Nothing()) : absl::StatusOr<Nothing>(status);
+}
+
+// Who a request says that it comes from.
+inline MemberName ToMember(std::string_view id, std::optional<std::string_view> instance_id) {
+  MemberName member{std::string(id), std::nullopt};
+  if (instance_id) member.instance_id = std::string(*instance_id);
+  return member;
 }
 
 // The partition of __consumer_offsets that coordinates `group`. kCoordinatorNotAvailable before

@@ -12,8 +12,7 @@ namespace garam {
 void HandleHeartbeat(RequestPtr request) {
   const auto message = request->Decode<kafka::HeartbeatRequest>();
   if (!message.has_value()) return;
-  MemberName member{std::string(message->member_id), std::nullopt};
-  if (message->group_instance_id) member.instance_id = std::string(*message->group_instance_id);
+  MemberName member = ToMember(message->member_id, message->group_instance_id);
   CallCoordinator<Nothing>(
       *request, message->group_id,
       [group = std::string(message->group_id), member = std::move(member),

@@ -20,8 +20,7 @@ constexpr int16_t kFirstVersionThatSkipsAssignment = 9;
 
 JoinRequest ToJoin(const Request& request, const JoinGroupRequest& message) {
   JoinRequest join;
-  join.member.id = message.member_id;
-  if (message.group_instance_id) join.member.instance_id = std::string(*message.group_instance_id);
+  join.member = ToMember(message.member_id, message.group_instance_id);
   join.client_id = request.client_id();
   join.client_host = request.client_host();
   join.session_timeout = Millis(message.session_timeout_ms);

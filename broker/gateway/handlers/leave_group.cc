@@ -18,13 +18,11 @@ constexpr int16_t kFirstVersionWithMembers = 3;
 
 std::vector<MemberName> ToMembers(const LeaveGroupRequest& message, int16_t version) {
   if (version < kFirstVersionWithMembers) {
-    return {{std::string(message.member_id), std::nullopt}};
+    return {ToMember(message.member_id, std::nullopt)};
   }
   std::vector<MemberName> members;
   for (const auto& member : message.members) {
-    MemberName& name = members.emplace_back();
-    name.id = member.member_id;
-    if (member.group_instance_id) name.instance_id = std::string(*member.group_instance_id);
+    members.push_back(ToMember(member.member_id, member.group_instance_id));
   }
   return members;
 }

@@ -1,5 +1,4 @@
-// ListConfigResources: what DescribeConfigs can be asked about. Version 0 knew client metrics only,
-// which there are none of.
+// ListConfigResources: what DescribeConfigs can be asked about. Version 0 knew client metrics only.
 #include <algorithm>
 #include <string>
 
@@ -33,7 +32,14 @@ void AddAll(Request& request, ConfigResource type, ListConfigResourcesResponse& 
       }
       return;
     case ConfigResource::kClientMetrics:
+      for (std::string& name : image->NamesOf(ConfiguredKind::kClientMetrics)) {
+        Add(type, std::move(name), response);
+      }
+      return;
     case ConfigResource::kGroup:
+      for (std::string& name : image->NamesOf(ConfiguredKind::kGroup)) {
+        Add(type, std::move(name), response);
+      }
       return;
   }
 }
@@ -44,7 +50,10 @@ void HandleListConfigResources(RequestPtr request) {
   const auto message = request->Decode<ListConfigResourcesRequest>();
   if (!message.has_value()) return;
   ListConfigResourcesResponse response;
-  if (request->version() == 0) return request->Answer(response);
+  if (request->version() == 0) {
+    AddAll(*request, ConfigResource::kClientMetrics, response);
+    return request->Answer(response);
+  }
   size_t known = 0;
   for (ConfigResource type :
        {ConfigResource::kTopic, ConfigResource::kBroker, ConfigResource::kBrokerLogger,

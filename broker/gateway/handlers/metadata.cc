@@ -23,13 +23,6 @@ using kafka::MetadataResponse;
 // How long a first use waits for its topic; afterwards the client asks again by itself.
 constexpr Duration kCreationWait = Millis(2000);
 
-std::vector<int32_t> Numbers(const std::vector<NodeId>& nodes) {
-  std::vector<int32_t> numbers;
-  numbers.reserve(nodes.size());
-  for (const NodeId node : nodes) numbers.push_back(node.value());
-  return numbers;
-}
-
 class MetadataOperation : public std::enable_shared_from_this<MetadataOperation> {
  public:
   MetadataOperation(RequestPtr request, MetadataRequest message)
@@ -151,16 +144,8 @@ class MetadataOperation : public std::enable_shared_from_this<MetadataOperation>
       answer.topic_authorized_operations = kAllTopicOperations;
     answer.partitions.reserve(topic.partitions.size());
     for (size_t i = 0; i < topic.partitions.size(); ++i) {
-      const auto index = static_cast<int32_t>(i);
-      PartitionState state = request_->broker().StateOf(topic, index);
-      auto& partition = answer.partitions.emplace_back();
-      partition.partition_index = index;
-      partition.leader_id = state.leader.value();
-      partition.leader_epoch = state.leader_epoch.value();
-      if (state.leader == kNoNode) partition.error_code = ErrorCode::kLeaderNotAvailable;
-      partition.replica_nodes = Numbers(state.replicas);
-      partition.isr_nodes = Numbers(state.isr);
-      partition.offline_replicas = Numbers(state.offline);
+      DescribePartition(request_->broker(), topic, static_cast<int32_t>(i),
+                        answer.partitions.emplace_back());
     }
   }
 

@@ -14,6 +14,7 @@ namespace {
 using kafka::OffsetCommitRequest;
 using kafka::OffsetCommitResponse;
 
+constexpr int16_t kFirstVersionWithMemberEpochs = 9;
 constexpr int16_t kFirstVersionWithTopicIds = 10;
 
 class OffsetCommitOperation : public std::enable_shared_from_this<OffsetCommitOperation> {
@@ -22,11 +23,9 @@ class OffsetCommitOperation : public std::enable_shared_from_this<OffsetCommitOp
       : request_(std::move(request)), image_(request_->broker().image()) {}
 
   void Start(const OffsetCommitRequest& message) {
-    commit_.member.id = message.member_id;
-    if (message.group_instance_id) {
-      commit_.member.instance_id = std::string(*message.group_instance_id);
-    }
+    commit_.member = ToMember(message.member_id, message.group_instance_id);
     commit_.generation = message.generation_id_or_member_epoch;
+    commit_.knows_epochs = request_->version() >= kFirstVersionWithMemberEpochs;
     now_ms_ = request_->broker().clock().WallMs();
     if (message.retention_time_ms >= 0) expire_ms_ = now_ms_ + message.retention_time_ms;
     for (const auto& topic : message.topics) Take(topic);

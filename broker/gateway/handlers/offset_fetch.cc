@@ -20,10 +20,12 @@ constexpr int16_t kFirstVersionWithError = 2;
 constexpr int16_t kFirstVersionWithGroups = 8;
 constexpr int16_t kFirstVersionWithTopicIds = 10;
 
+using AskedBy = std::optional<GroupCoordinator::EpochOfMember>;
+
 // Of the wanted partitions those that have an offset.
 absl::StatusOr<Offsets> Collect(const GroupCoordinator& groups, const std::string& group,
-                                const OptionalTopics& wanted) {
-  ASSIGN_OR_RETURN(const Offsets* const kept, groups.OffsetsOf(group));
+                                const AskedBy& by, const OptionalTopics& wanted) {
+  ASSIGN_OR_RETURN(const Offsets* const kept, groups.OffsetsOf(group, by));
   if (kept == nullptr) return Offsets();
   if (!wanted) return *kept;
   Offsets found;
@@ -49,7 +51,7 @@ class OffsetFetchOperation : public std::enable_shared_from_this<OffsetFetchOper
         wanted.emplace();
         for (const auto& topic : *message_.topics) Want(std::string(topic.name), topic, *wanted);
       }
-      return Fetch(message_.group_id, std::move(wanted),
+      return Fetch(message_.group_id, std::nullopt, std::move(wanted),
                    [this](const auto& offsets) { AnswerOne(offsets); });
     }
     missing_ = message_.groups.size();
@@ -62,7 +64,7 @@ class OffsetFetchOperation : public std::enable_shared_from_this<OffsetFetchOper
         wanted.emplace();
         for (const auto& topic : *group.topics) Want(NameOf(topic), topic, *wanted);
       }
-      Fetch(group.group_id, std::move(wanted),
+      Fetch(group.group_id, AskedByOf(group), std::move(wanted),
             [this, i](const auto& offsets) { AnswerGroup(i, offsets); });
     }
   }
@@ -72,6 +74,13 @@ class OffsetFetchOperation : public std::enable_shared_from_this<OffsetFetchOper
   static void Want(const std::string& name, const Topic& topic,
                    std::vector<TopicPartition>& wanted) {
     for (const int32_t partition : topic.partition_indexes) wanted.emplace_back(name, partition);
+  }
+
+  // Administrators are no members.
+  static AskedBy AskedByOf(const OffsetFetchRequest::OffsetFetchRequestGroup& group) {
+    if (!group.member_id && group.member_epoch < 0) return std::nullopt;
+    return GroupCoordinator::EpochOfMember{std::string(group.member_id.value_or("")),
+                                           group.member_epoch};
   }
 
   bool by_id() const { return request_->version() >= kFirstVersionWithTopicIds; }
@@ -85,12 +94,12 @@ class OffsetFetchOperation : public std::enable_shared_from_this<OffsetFetchOper
   }
 
   template <class Then>
-  void Fetch(std::string_view group, OptionalTopics wanted, Then then) {
+  void Fetch(std::string_view group, AskedBy by, OptionalTopics wanted, Then then) {
     CallCoordinator<Offsets>(
         *request_, group,
-        [group = std::string(group), wanted = std::move(wanted)](
+        [group = std::string(group), by = std::move(by), wanted = std::move(wanted)](
             GroupCoordinator& groups, absl::AnyInvocable<void(absl::StatusOr<Offsets>) &&> done) {
-          std::move(done)(Collect(groups, group, wanted));
+          std::move(done)(Collect(groups, group, by, wanted));
         },
         [self = shared_from_this(), then](const absl::StatusOr<Offsets>& offsets) {
           then(offsets);

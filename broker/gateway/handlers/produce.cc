@@ -132,6 +132,9 @@ class ProduceOperation : public std::enable_shared_from_this<ProduceOperation> {
 
   void OneDone() {
     if (--missing_ > 0) return;
+    if (request_->services().quotas.active(QuotaKind::kProduce)) {
+      request_->Throttle(request_->Charge(QuotaKind::kProduce, request_->size_bytes()));
+    }
     if (acks_ == Acks::kNone) {
       if (first_error_.empty()) return request_->AnswerNothing();
       // There is no answer that could say it.

@@ -22,7 +22,7 @@ std::optional<std::string> ToString(const std::optional<Text>& text) {
 
 SyncRequest ToSync(const SyncGroupRequest& message) {
   SyncRequest sync;
-  sync.member = {std::string(message.member_id), ToString(message.group_instance_id)};
+  sync.member = ToMember(message.member_id, message.group_instance_id);
   sync.generation = message.generation_id;
   sync.protocol_type = ToString(message.protocol_type);
   sync.protocol = ToString(message.protocol_name);

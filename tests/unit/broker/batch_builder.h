@@ -27,6 +27,7 @@ struct TestRecord {
   std::optional<std::string> key = std::nullopt;
   int64_t timestamp_delta_ms = 0;
   std::optional<int32_t> offset_delta = std::nullopt;  // Unset: its position.
+  bool tombstone = false;                              // Null in place of the value.
 };
 
 struct BatchBuilder {
@@ -53,8 +54,8 @@ struct BatchBuilder {
     AppendVarlong(body, record.offset_delta.value_or(position));
     AppendVarlong(body, record.key ? static_cast<int64_t>(record.key->size()) : -1);
     body += record.key.value_or("");
-    AppendVarlong(body, static_cast<int64_t>(record.value.size()));
-    body += record.value;
+    AppendVarlong(body, record.tombstone ? -1 : static_cast<int64_t>(record.value.size()));
+    if (!record.tombstone) body += record.value;
     AppendVarlong(body, 1);  // One header.
     AppendVarlong(body, 1);
     body += "h";

@@ -87,6 +87,8 @@ TEST_F(ConfigLoadTest, FinerUnitsOfRetentionWinOverCoarserOnes) {
             "4");
   EXPECT_EQ(Config("log.retention.hours=-1").topic_defaults.at("retention.ms"), "-1");
   EXPECT_EQ(Config("log.roll.hours=1").topic_defaults.at("segment.ms"), "3600000");
+  EXPECT_EQ(Config("log.roll.jitter.hours=0").topic_defaults.at("segment.jitter.ms"), "0");
+  EXPECT_EQ(Config("log.retention.check.interval.ms=7").retention_check_every, Millis(7));
   EXPECT_THAT(Refusal("log.retention.hours=0"), HasSubstr("log.retention.hours"));
 }
 
@@ -102,6 +104,27 @@ TEST_F(ConfigLoadTest, AnAuthorizerIsNotSilentlyIgnored) {
 
 TEST_F(ConfigLoadTest, TimingsThatCannotWorkAreRefused) {
   EXPECT_THAT(Refusal("garam.heartbeat.ms=300"), HasSubstr("at least twice garam.heartbeat.ms"));
+}
+
+TEST_F(ConfigLoadTest, ConsumerGroupsStayWithinTheirBounds) {
+  const ConsumerGroupLimits limits =
+      Config("group.consumer.heartbeat.interval.ms=6000\ngroup.consumer.assignors=range")
+          .groups.limits.consumers;
+  EXPECT_EQ(limits.heartbeat_interval, Millis(6000));
+  EXPECT_EQ(limits.session_timeout, Millis(45'000));
+  EXPECT_THAT(limits.assignors, ElementsAre("range"));
+  EXPECT_THAT(Refusal("group.consumer.session.timeout.ms=6000"),
+              HasSubstr("group.consumer.min.session.timeout.ms"));
+  EXPECT_THAT(Refusal("group.consumer.min.session.timeout.ms=1\n"
+                      "group.consumer.session.timeout.ms=5000"),
+              HasSubstr("below group.consumer.session.timeout.ms"));
+  EXPECT_TRUE(limits.upgrades && limits.downgrades);
+  EXPECT_FALSE(
+      Config("group.consumer.migration.policy=UPGRADE").groups.limits.consumers.downgrades);
+  EXPECT_FALSE(Config("group.consumer.migration.policy=Disabled").groups.limits.consumers.upgrades);
+  EXPECT_THAT(Refusal("group.consumer.migration.policy=maybe"), HasSubstr("bidirectional"));
+  EXPECT_THAT(Refusal("group.consumer.assignors=best"), HasSubstr("uniform"));
+  EXPECT_THAT(Refusal("group.consumer.assignors=,"), HasSubstr("at least one"));
 }
 
 TEST_F(ConfigLoadTest, ShardsAreOneUpToFourCores) {

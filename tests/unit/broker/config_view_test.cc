@@ -111,10 +111,57 @@ TEST_F(ConfigViewTest, TheDefaultsOfAllBrokersAreOnlyWhatIsSetForThem) {
 }
 
 TEST_F(ConfigViewTest, GroupsHaveTheSettingsOfTheConsumerProtocol) {
-  const auto all = ShowGroupConfigs();
+  const auto all = ShowResourceConfigs(ConfiguredKind::kGroup, "g", *image_, config_);
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[2].config.name, "consumer.session.timeout.ms");
   EXPECT_EQ(all[2].config.value, "45000");
+  EXPECT_EQ(all[2].config.source, ConfigSource::kDefault);
+}
+
+TEST_F(ConfigViewTest, WhatIsSetForGroupsIsChecked) {
+  const auto refusal = [this](const ConfigMap& configs) {
+    const absl::Status status = CheckResourceConfigs(ConfiguredKind::kGroup, configs, config_);
+    EXPECT_EQ(ErrcOf(status), Errc::kInvalidConfig);
+    return std::string(status.message());
+  };
+  EXPECT_TRUE(CheckResourceConfigs(ConfiguredKind::kGroup,
+                                   {{"consumer.session.timeout.ms", "50000"}}, config_)
+                  .ok());
+  EXPECT_EQ(refusal({{"session.timeout.ms", "1"}}),
+            "Unknown group config name: session.timeout.ms");
+  EXPECT_EQ(refusal({{"consumer.session.timeout.ms", "x"}}),
+            "Invalid value x for configuration consumer.session.timeout.ms: Not a number of type "
+            "INT");
+  EXPECT_EQ(refusal({{"consumer.session.timeout.ms", "4000"}}),
+            "consumer.session.timeout.ms must be greater than or equal to "
+            "group.consumer.min.session.timeout.ms");
+  EXPECT_EQ(refusal({{"consumer.heartbeat.interval.ms", "15001"}}),
+            "consumer.heartbeat.interval.ms must be less than or equal to "
+            "group.consumer.max.heartbeat.interval.ms");
+  config_.given["group.consumer.min.session.timeout.ms"] = "100";
+  EXPECT_EQ(refusal({{"consumer.session.timeout.ms", "4000"}}),
+            "consumer.session.timeout.ms must be greater than consumer.heartbeat.interval.ms");
+}
+
+TEST_F(ConfigViewTest, WhatIsSetForClientMetricsIsChecked) {
+  const auto check = [this](const ConfigMap& configs) {
+    return CheckResourceConfigs(ConfiguredKind::kClientMetrics, configs, config_);
+  };
+  EXPECT_TRUE(check({{"interval.ms", "100"},
+                     {"metrics", "org.apache.kafka.producer.,*"},
+                     {"match", "client_id=a.*, client_software_name = x"}})
+                  .ok());
+  EXPECT_EQ(check({{"interval", "1"}}),
+            MakeError(Errc::kInvalidRequest, "Unknown client metrics configuration: interval"));
+  EXPECT_EQ(check({{"interval.ms", "99"}}),
+            MakeError(Errc::kInvalidRequest,
+                      "Invalid value 99 for interval.ms, interval must be between 100 and 3600000 "
+                      "(1 hour)"));
+  for (const char* bad : {"client_id", "client_id=", "host=x"}) {
+    EXPECT_EQ(
+        check({{"match", bad}}),
+        MakeError(Errc::kInvalidConfig, std::string("Illegal client matching pattern: ") + bad));
+  }
 }
 
 TEST_F(ConfigViewTest, DefaultsOfTopicsFollowWhatIsSetForTheBroker) {

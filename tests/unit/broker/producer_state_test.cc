@@ -582,5 +582,24 @@ TEST(ProducerStateModelTest, AgreesWithAReplayOfTheWholeLog) {
   EXPECT_GT(rebuilt, 0) << "some truncations go further back than the undo";
 }
 
+// What compaction leaves of a log.
+TEST_F(ProducerStateTest, TheBatchesThatItNamesMakeTheSameStateAlsoWhenSomeAreTakenBack) {
+  const auto made_of = [](const std::vector<LogIndex>& indexes, int64_t before) {
+    ProducerState state(ProducerLimits{.producers_max = 3, .undo_max = 100});
+    for (LogIndex index : indexes) {
+      const int64_t i = index.value();
+      if (i < before) state.Apply(index, Batch(i % 3, 0, static_cast<int32_t>(i / 3), 1, i));
+    }
+    return state.EncodeSnapshot(LogIndex(1000));
+  };
+  for (int64_t i = 1; i <= 60; ++i) Apply(i, i % 3, 0, static_cast<int32_t>(i / 3));
+  state_.Committed(LogIndex(40));
+  const std::vector<LogIndex> named = state_.BatchIndexes();
+  EXPECT_LT(named.size(), 40U);
+  EXPECT_EQ(made_of(named, 61), Snapshot());
+  ASSERT_TRUE(TruncateTo(41));
+  EXPECT_EQ(made_of(named, 41), Snapshot());
+}
+
 }  // namespace
 }  // namespace garam

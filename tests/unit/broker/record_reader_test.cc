@@ -27,10 +27,15 @@ TEST(RecordReaderTest, FindsTheFirstRecordAtOrAfterATimeInsideEveryCodec) {
   for (const Compression codec : {Compression::kNone, Compression::kGzip, Compression::kSnappy,
                                   Compression::kLz4, Compression::kZstd}) {
     builder.codec = codec;
-    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 1010),
+    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 1010, Offset(0)),
                 Optional(RecordPosition{Offset(101), 1050}));
-    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 0), Optional(RecordPosition{Offset(100), 1000}));
-    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 1051), Eq(std::nullopt));
+    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 0, Offset(0)),
+                Optional(RecordPosition{Offset(100), 1000}));
+    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 1051, Offset(0)), Eq(std::nullopt));
+    // A log may begin inside a batch.
+    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 0, Offset(102)),
+                Optional(RecordPosition{Offset(102), 1020}));
+    EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 0, Offset(104)), Eq(std::nullopt));
   }
 }
 
@@ -43,13 +48,15 @@ TEST(RecordReaderTest, LogAppendTimeIsTheTimeOfAllRecords) {
   BatchBuilder builder = Times({0, 50});
   builder.more_attributes = 0x8;
   builder.max_timestamp_ms = 7777;
-  EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 2000), Optional(RecordPosition{Offset(100), 7777}));
+  EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 2000, Offset(0)),
+              Optional(RecordPosition{Offset(100), 7777}));
 }
 
 TEST(RecordReaderTest, FollowsTheGapsThatCompactionLeaves) {
   BatchBuilder builder = Times({0, 10});
   builder.records[1].offset_delta = 5;
-  EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 1005), Optional(RecordPosition{Offset(105), 1010}));
+  EXPECT_THAT(*FirstAtOrAfter(builder.Build(), 1005, Offset(0)),
+              Optional(RecordPosition{Offset(105), 1010}));
 }
 
 TEST(RecordReaderTest, TimestampsThatNoNumberHoldsStopAtTheEndOfTheRange) {

@@ -9,6 +9,7 @@
 #include "broker/lost_rows.h"
 #include "common/record_batch.h"
 #include "common/status.h"
+#include "storage/file_reaper.h"
 #include "tests/unit/broker/batch_builder.h"
 
 namespace garam {
@@ -208,6 +209,7 @@ std::vector<std::string> TestCluster::SegmentsOf(NodeId node, const std::string&
   std::vector<std::string> paths;
   for (const std::string& folder : folders) {
     if (!folder.starts_with(topic + "-0.") || folder.ends_with(".damaged")) continue;
+    if (folder.ends_with(storage::kGivenUpSuffix)) continue;
     const std::vector<std::string> names = *disk.List("/data/" + folder);
     for (const std::string& name : names) {
       if (name.ends_with(".log")) paths.push_back("/data/" + folder + "/" + name);

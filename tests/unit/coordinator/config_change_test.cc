@@ -59,6 +59,40 @@ TEST_F(ConfigChangeTest, OnlyListsHaveItems) {
             MakeError(Errc::kInvalidConfig, "Can't APPEND to key a because its type is not LIST."));
 }
 
+TEST_F(ConfigChangeTest, GroupsAndSubscriptionsHaveConfigsOfTheirOwn) {
+  Apply(
+      PlanConfigChange(*image_, defaults_, {.group = "g", .edits = {{"a", ConfigOp::kSet, "1"}}}));
+  Apply(PlanConfigChange(*image_, defaults_,
+                         {.client_metrics = "g", .edits = {{"list", ConfigOp::kAppend, "x"}}}));
+  EXPECT_THAT(image_->ConfigsOf(ConfiguredKind::kGroup, "g"), ElementsAre(Pair("a", "1")));
+  EXPECT_THAT(image_->ConfigsOf(ConfiguredKind::kClientMetrics, "g"),
+              ElementsAre(Pair("list", "base,x")));
+  EXPECT_THAT(image_->NamesOf(ConfiguredKind::kGroup), ElementsAre("g"));
+  const auto copy = MetadataImage::DecodeSnapshot(image_->EncodeSnapshot());
+  ASSERT_TRUE(copy.ok());
+  EXPECT_THAT((*copy)->ConfigsOf(ConfiguredKind::kGroup, "g"), ElementsAre(Pair("a", "1")));
+  EXPECT_THAT((*copy)->NamesOf(ConfiguredKind::kClientMetrics), ElementsAre("g"));
+}
+
+TEST_F(ConfigChangeTest, WhatHasNoConfigsLeftIsNotListed) {
+  Apply(
+      PlanConfigChange(*image_, defaults_, {.group = "g", .edits = {{"a", ConfigOp::kSet, "1"}}}));
+  Apply(PlanConfigChange(*image_, defaults_, {.group = "g", .edits = {{"a", ConfigOp::kDelete}}}));
+  EXPECT_THAT(image_->NamesOf(ConfiguredKind::kGroup), IsEmpty());
+  EXPECT_THAT(image_->ConfigsOf(ConfiguredKind::kGroup, "g"), IsEmpty());
+}
+
+TEST_F(ConfigChangeTest, TheConfigsOfGroupsAreCheckedAsWell) {
+  defaults_.check_resource_configs = [](ConfiguredKind kind, const ConfigMap& configs) {
+    EXPECT_EQ(kind, ConfiguredKind::kGroup);
+    EXPECT_THAT(configs, ElementsAre(Pair("a", "1")));
+    return MakeError(Errc::kInvalidConfig, "no");
+  };
+  EXPECT_THAT(Refusal({.group = "g", .edits = {{"a", ConfigOp::kSet, "1"}}}),
+              HasErrc(Errc::kInvalidConfig));
+  EXPECT_THAT(Refusal({.group = std::string(1025, 'g')}), HasErrc(Errc::kInvalidRequest));
+}
+
 TEST_F(ConfigChangeTest, WhatIsSoAlreadyNeedsNoCommand) {
   const auto command =
       PlanConfigChange(*image_, defaults_, {.topic = "t", .edits = {{"a", ConfigOp::kSet, "1"}}});

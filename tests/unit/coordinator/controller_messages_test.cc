@@ -49,6 +49,47 @@ TEST(ControllerMessagesTest, UnregisterBrokerArrivesAsItWasSent) {
   EXPECT_EQ(ThroughTheWire(UnregisterBrokerReply{.index = LogIndex(5)}).index, LogIndex(5));
 }
 
+TEST(ControllerMessagesTest, ChangesOfQuotasArriveAsTheyWereSent) {
+  const AlterQuotasRequest sent{
+      .changes = {{.entity = {{"user", "u"}, {"client-id", std::nullopt}, {"user", ""}},
+                   .ops = {{"producer_byte_rate", 1000.5}, {"request_percentage"}}},
+                  {}},
+      .validate_only = true};
+  const AlterQuotasRequest received = ThroughTheWire(sent);
+  EXPECT_EQ(received.changes, sent.changes);
+  EXPECT_TRUE(received.validate_only);
+  const AlterQuotasReply reply{.index = LogIndex(3),
+                               .statuses = {absl::OkStatus(), MakeError(Errc::kStorage, "s")}};
+  EXPECT_EQ(ThroughTheWire(reply).statuses, reply.statuses);
+}
+
+TEST(ControllerMessagesTest, UpdatesOfFeaturesArriveAsTheyWereSent) {
+  const UpdateFeaturesRequest sent{
+      .updates = {{"a", 3}, {"b", -1, FeatureUpdateKind::kUnsafeDowngrade}}, .validate_only = true};
+  const UpdateFeaturesRequest received = ThroughTheWire(sent);
+  EXPECT_EQ(received.updates, sent.updates);
+  EXPECT_TRUE(received.validate_only);
+  EXPECT_EQ(ThroughTheWire(UpdateFeaturesReply{.index = LogIndex(4)}).index, LogIndex(4));
+}
+
+TEST(ControllerMessagesTest, TheQuorumArrivesAsItWasSent) {
+  ThroughTheWire(DescribeQuorumRequest{});
+  const DescribeQuorumReply sent{.index = LogIndex(5),
+                                 .quorum = {.leader = NodeId(1),
+                                            .term = Term(7),
+                                            .commit = LogIndex(9),
+                                            .members = {{.node = NodeId(1),
+                                                         .incarnation = Incarnation(3),
+                                                         .votes = true,
+                                                         .last_index = LogIndex(10),
+                                                         .fetched_ms = 11,
+                                                         .caught_up_ms = 0},
+                                                        {.node = NodeId(2)}}}};
+  const DescribeQuorumReply received = ThroughTheWire(sent);
+  EXPECT_EQ(received.quorum, sent.quorum);
+  EXPECT_EQ(received.index, LogIndex(5));
+}
+
 TEST(ControllerMessagesTest, ChangesOfConfigsArriveAsTheyWereSent) {
   const AlterConfigsRequest sent{.changes = {{.topic = "t",
                                               .edits = {{"a", ConfigOp::kSet, "1"},
@@ -56,7 +97,9 @@ TEST(ControllerMessagesTest, ChangesOfConfigsArriveAsTheyWereSent) {
                                                         {"c", ConfigOp::kAppend, "x"},
                                                         {"d", ConfigOp::kSubtract, "y"}}},
                                              {.broker = NodeId(3), .replaces = true},
-                                             {.broker = kNoNode}},
+                                             {.broker = kNoNode},
+                                             {.group = "g"},
+                                             {.client_metrics = "m"}},
                                  .validate_only = true};
   const AlterConfigsRequest received = ThroughTheWire(sent);
   EXPECT_EQ(received.changes, sent.changes);

@@ -132,7 +132,7 @@ TEST_F(ConfigHandlersTest, WhatHasNoConfigsIsEmptyOrRefused) {
   EXPECT_EQ(Describe(About(kTopic, "none")).error_code, ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(Describe(About(kTopic, "no topic")).error_code, ErrorCode::kInvalidTopicException);
   EXPECT_THAT(Describe(About(kBrokerLogger, "1")).configs, IsEmpty());
-  EXPECT_THAT(Describe(About(kClientMetrics, "m")).configs, IsEmpty());
+  EXPECT_THAT(Describe(About(kClientMetrics, "m")).configs, SizeIs(3));
   EXPECT_THAT(Describe(About(kGroup, "g")).configs, SizeIs(3));
   EXPECT_EQ(RefusalToDescribe(kGroup, ""), "Group name must not be empty");
   EXPECT_EQ(RefusalToDescribe(77, "x"), "Unsupported resource type: 77");
@@ -199,7 +199,8 @@ TEST_F(ConfigHandlersTest, EachRefusedChangeHasItsReason) {
   Edit(Add(kTopic, "", message), "a", 0, "1");
   Edit(Add(kBroker, "2", message), "a", 0, "1");
   Edit(Add(kBroker, "x", message), "a", 0, "1");
-  Edit(Add(kGroup, "g", message), "a", 0, "1");
+  Edit(Add(kGroup, "", message), "a", 0, "1");
+  Edit(Add(kClientMetrics, "", message), "a", 0, "1");
   Edit(Add(77, "g", message), "a", 0, "1");
   Edit(Add(kTopic, "null", message), "a", 0, std::nullopt);
   Edit(Add(kTopic, "op", message), "a", 9, "1");
@@ -212,15 +213,15 @@ TEST_F(ConfigHandlersTest, EachRefusedChangeHasItsReason) {
     EXPECT_EQ(answer.error_code, ErrorCode::kInvalidRequest);
     reasons.push_back(answer.error_message.value_or(""));
   }
-  EXPECT_THAT(reasons,
-              ElementsAre("Each resource must appear at most once.",
-                          "Each resource must appear at most once.",
-                          "Default topic resources are not allowed.",
-                          "Unexpected broker id, expected 1, but received 2",
-                          "Node id must be an integer, but it is: x",
-                          "The configs of resource type 32 cannot be changed.",
-                          "Unknown resource type 77", "Null value not supported for : a",
-                          "Unknown operation type 9", "Error due to duplicate config keys"));
+  EXPECT_THAT(reasons, ElementsAre("Each resource must appear at most once.",
+                                   "Each resource must appear at most once.",
+                                   "Default topic resources are not allowed.",
+                                   "Unexpected broker id, expected 1, but received 2",
+                                   "Node id must be an integer, but it is: x",
+                                   "Default group resources are not allowed.",
+                                   "Subscription name can't be empty", "Unknown resource type 77",
+                                   "Null value not supported for : a", "Unknown operation type 9",
+                                   "Error due to duplicate config keys"));
   EXPECT_THAT(broker_.altered, IsEmpty());
 }
 
@@ -231,6 +232,46 @@ TEST_F(ConfigHandlersTest, TheControllersReasonReachesTheClient) {
   const auto response = Ask<kafka::IncrementalAlterConfigsResponse>(message, 1);
   EXPECT_EQ(response.responses[0].error_code, ErrorCode::kInvalidConfig);
   EXPECT_EQ(response.responses[0].error_message, "no such key");
+}
+
+// ---- Groups and client metrics ---------------------------------------------------------------
+
+TEST_F(ConfigHandlersTest, GroupsAndSubscriptionsAreChangedByTheController) {
+  kafka::IncrementalAlterConfigsRequest message;
+  Edit(Add(kGroup, "g", message), "consumer.session.timeout.ms", 0, "50000");
+  Edit(Add(kClientMetrics, "m", message), "interval.ms", 0, "1000");
+  Ask<kafka::IncrementalAlterConfigsResponse>(message, 1);
+  const ConfigChange group{.group = "g",
+                           .edits = {{"consumer.session.timeout.ms", ConfigOp::kSet, "50000"}}};
+  const ConfigChange metrics{.client_metrics = "m",
+                             .edits = {{"interval.ms", ConfigOp::kSet, "1000"}}};
+  EXPECT_THAT(broker_.altered, ElementsAre(group, metrics));
+}
+
+TEST_F(ConfigHandlersTest, WhatIsSetForAGroupIsShownBesideTheDefaults) {
+  Apply(PlanConfigChange(
+      *image_, defaults_,
+      {.group = "g", .edits = {{"consumer.session.timeout.ms", ConfigOp::kSet, "50000"}}}));
+  Apply(PlanConfigChange(*image_, defaults_,
+                         {.client_metrics = "m", .edits = {{"metrics", ConfigOp::kSet, "*"}}}));
+  UseImage();
+  const auto group = Describe(About(kGroup, "g"));
+  ASSERT_THAT(group.configs, SizeIs(3));
+  EXPECT_EQ(group.configs[1].config_source, 5);
+  EXPECT_EQ(group.configs[2].name, "consumer.session.timeout.ms");
+  EXPECT_EQ(group.configs[2].value, "50000");
+  EXPECT_EQ(group.configs[2].config_source, 8);
+  EXPECT_FALSE(group.configs[2].read_only);
+  const auto metrics = Describe(About(kClientMetrics, "m"));
+  EXPECT_EQ(metrics.configs[2].value, "*");
+  EXPECT_EQ(metrics.configs[2].config_source, 7);
+  kafka::ListConfigResourcesRequest list;
+  list.resource_types = {kGroup, kClientMetrics};
+  EXPECT_THAT(Ask<kafka::ListConfigResourcesResponse>(list, 1).config_resources, SizeIs(2));
+  const auto oldest =
+      Ask<kafka::ListConfigResourcesResponse>(kafka::ListConfigResourcesRequest(), 0);
+  ASSERT_THAT(oldest.config_resources, SizeIs(1));
+  EXPECT_EQ(oldest.config_resources[0].resource_name, "m");
 }
 
 // ---- ListConfigResources ---------------------------------------------------------------------

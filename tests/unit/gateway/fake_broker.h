@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/quota_manager.h"
 #include "common/record_batch.h"
 #include "common/status.h"
 #include "coordinator/groups/group_coordinator.h"
@@ -30,6 +31,10 @@ class FakePartition final : public Partition {
   GroupId group() const override { return GroupId(1); }
   size_t shard() const override { return shard_; }
   LogSize Size() const override { return {.bytes = 100 + index_, .lag_offsets = 0}; }
+  absl::StatusOr<std::vector<ActiveProducer>> Producers() const override {
+    if (!error.ok()) return error;
+    return producers;
+  }
   std::shared_ptr<const TopicConfig> config() const override { return config_; }
 
   void Produce(Bytes batch, Acks acks, MonoTime, ProduceDone done) override {
@@ -156,6 +161,7 @@ class FakePartition final : public Partition {
   Term epoch{3};
   Offset high_watermark;
   Offset log_start;
+  std::vector<ActiveProducer> producers;
   int reads = 0;
   std::vector<SpecialOffset> specials;
 
@@ -287,6 +293,24 @@ class FakeBroker final : public Broker {
     std::move(done)(std::vector<absl::Status>(changes.size(), change_error));
   }
 
+  void AlterClientQuotas(std::vector<QuotaChange> changes, bool validate_only, MonoTime, size_t,
+                         StatusesDone done) override {
+    only_validated = validate_only;
+    quota_changes.insert(quota_changes.end(), changes.begin(), changes.end());
+    std::move(done)(std::vector<absl::Status>(changes.size(), change_error));
+  }
+  void UpdateFeatures(std::vector<FeatureUpdate> updates, bool validate_only, MonoTime, size_t,
+                      absl::AnyInvocable<void(absl::Status) &&> done) override {
+    only_validated = validate_only;
+    feature_updates.insert(feature_updates.end(), updates.begin(), updates.end());
+    std::move(done)(change_error);
+  }
+  void DescribeQuorum(MonoTime, size_t,
+                      absl::AnyInvocable<void(absl::StatusOr<QuorumState>) &&> done) override {
+    std::move(done)(quorum);
+  }
+  QuotaManager& quotas() override { return quota_manager; }
+
   void NewProducerId(size_t, absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
     std::move(done)(new_producer_id);
   }
@@ -324,6 +348,10 @@ class FakeBroker final : public Broker {
   bool only_validated = false;
   std::vector<MorePartitionsSpec> enlarged;
   std::vector<ConfigChange> altered;
+  std::vector<QuotaChange> quota_changes;
+  std::vector<FeatureUpdate> feature_updates;
+  absl::StatusOr<QuorumState> quorum = QuorumState{};
+  QuotaManager quota_manager{{}};
   std::vector<TopicSpec> created;
   std::vector<TopicId> deleted;
 

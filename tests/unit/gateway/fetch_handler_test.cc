@@ -197,6 +197,22 @@ TEST_F(FetchHandlerTest, AnIncrementalFetchWithoutNewsIsEmptyAtTheDeadline) {
   EXPECT_THAT(Answer<FetchResponse>(11).responses, IsEmpty());
 }
 
+TEST_F(FetchHandlerTest, AFetchOfNothingIsAnsweredAtOnce) {
+  broker_.AddPartition("t", 0);
+  FetchRequest message = From("t", {0});
+  message.session_epoch = 0;
+  message.max_wait_ms = 0;
+  FetchRequest close;
+  close.session_id = Ask<FetchResponse>(message, 11).session_id;
+  close.session_epoch = -1;
+  close.max_wait_ms = 500;
+  close.min_bytes = 1;
+  Send(close, 11);
+  Settle();
+  ASSERT_TRUE(sink_->finished);
+  EXPECT_EQ(Answer<FetchResponse>(11).error_code, ErrorCode::kNone);
+}
+
 TEST_F(FetchHandlerTest, AFullShareOfAnswersStillGivesTheFirstBatch) {
   auto partition = broker_.AddPartition("t", 0);
   partition->Append(BatchBuilder{}.Build());
@@ -204,6 +220,92 @@ TEST_F(FetchHandlerTest, AFullShareOfAnswersStillGivesTheFirstBatch) {
   const MemoryBudget::Charge unsent = memory_->answers.ChargeAnyway(memory_->answers.bytes_max());
   const auto response = Ask<FetchResponse>(From("t", {0}), 11);
   EXPECT_EQ(First(response).records->size_bytes(), partition->batches()[0].size());
+}
+
+// ---- Quotas ----------------------------------------------------------------------------------
+
+class FetchQuotaTest : public FetchHandlerTest {
+ protected:
+  FetchQuotaTest() {
+    partition_ = broker_.AddPartition("t", 0);
+    BatchBuilder builder;
+    builder.records = {{.value = std::string(1000, 'x')}};
+    for (int i = 0; i < 5; ++i) partition_->Append(builder.Build());
+  }
+  // The client of the fixture is called "test".
+  void SetQuota(double bytes) {
+    broker_.quota_manager.SetQuotas({{{{"client-id", "test"}}, {{"consumer_byte_rate", bytes}}}});
+  }
+  // A window's worth is two batches; they are gone.
+  void UseUpAQuota() {
+    SetQuota(250);
+    EXPECT_GT(BytesOf(Ask<FetchResponse>(From("t", {0}), 12)), 2000U);
+  }
+  static size_t BytesOf(const FetchResponse& response) {
+    size_t bytes = 0;
+    for (const auto& topic : response.responses) {
+      for (const auto& partition : topic.partitions) bytes += partition.records->size_bytes();
+    }
+    return bytes;
+  }
+
+  std::shared_ptr<FakePartition> partition_;
+};
+
+TEST_F(FetchQuotaTest, AnAnswerHoldsNoMoreThanTheQuotaOfAWindow) {
+  SetQuota(250);
+  const auto response = Ask<FetchResponse>(From("t", {0}), 12);
+  EXPECT_EQ(response.throttle_time_ms, 0);
+  EXPECT_GT(BytesOf(response), 2000U);
+  EXPECT_LE(BytesOf(response), 2500U);
+}
+
+TEST_F(FetchQuotaTest, OverTheQuotaTheAnswerIsEmptyAndSaysForHowLong) {
+  UseUpAQuota();
+  const RequestPtr request = Send(From("t", {0}), 12);
+  const auto response = Answer<FetchResponse>(12);
+  EXPECT_EQ(BytesOf(response), 0U);
+  EXPECT_THAT(response.responses, IsEmpty());
+  EXPECT_GT(response.throttle_time_ms, 0);
+  EXPECT_EQ(request->throttle(), Millis(response.throttle_time_ms));
+}
+
+TEST_F(FetchQuotaTest, WhatWasNotSentIsSentLater) {
+  FetchRequest full = From("t", {0});
+  full.session_epoch = 0;
+  const auto first = Ask<FetchResponse>(full, 12);
+  ASSERT_NE(first.session_id, 0);
+  UseUpAQuota();
+  FetchRequest next;
+  next.max_wait_ms = 0;
+  next.session_id = first.session_id;
+  next.session_epoch = 1;
+  const auto throttled = Ask<FetchResponse>(next, 12);
+  EXPECT_EQ(throttled.session_id, first.session_id);
+  EXPECT_GT(throttled.throttle_time_ms, 0);
+  EXPECT_EQ(BytesOf(throttled), 0U);
+  broker_.quota_manager.SetQuotas({});
+  next.session_epoch = 2;
+  EXPECT_EQ(BytesOf(Ask<FetchResponse>(next, 12)), BytesOf(first));
+}
+
+TEST_F(FetchQuotaTest, ABatchLargerThanAWindowsWorthGoesOnceAndIsWaitedFor) {
+  SetQuota(10);
+  const auto first = Ask<FetchResponse>(From("t", {0}), 12);
+  EXPECT_GT(BytesOf(first), 1000U);
+  EXPECT_GT(first.throttle_time_ms, 80'000);
+  const auto again = Ask<FetchResponse>(From("t", {0}), 12);
+  EXPECT_EQ(BytesOf(again), 0U);
+  clock_.Advance(Millis(first.throttle_time_ms) + std::chrono::seconds(11));
+  EXPECT_GT(BytesOf(Ask<FetchResponse>(From("t", {0}), 12)), 1000U);
+}
+
+TEST_F(FetchQuotaTest, AThrottledFullFetchOpensNoSession) {
+  UseUpAQuota();
+  FetchRequest full = From("t", {0});
+  full.session_epoch = 0;
+  EXPECT_EQ(Ask<FetchResponse>(full, 12).session_id, 0);
+  EXPECT_EQ(services_->sessions.size(), 0U);
 }
 
 }  // namespace

@@ -428,5 +428,37 @@ TEST_P(GatewayTest, StopClosesConnectionsWithWorkUnderWay) {
   Commit();  // Completions that come after the door has gone touch nothing of it.
 }
 
+// KIP-219: the answer leaves at once, and what comes after it waits.
+TEST_P(GatewayTest, AThrottledConnectionIsNotReadForAsLongAsItWasTold) {
+  // A little more than a window's worth, which is ten to eleven seconds' by the place in the
+  // second.
+  broker_->quota_manager.SetQuotas({{{{"client-id", "test"}}, {{"producer_byte_rate", 100}}}});
+  Open();
+  auto client = Connect();
+  ASSERT_TRUE(client->Write(ProduceBytes(1, -1, 1040)));
+  const std::string frame = client->ReadFrame();
+  const auto answered = std::chrono::steady_clock::now();
+  ASSERT_TRUE(client->Write(VersionsBytes(2)));
+  kafka::Reader reader(Bytes::Copy(frame));
+  ASSERT_TRUE(kafka::DecodeResponseHeader(reader, kafka::ApiKey::kProduce, 9).ok());
+  const auto response = kafka::ProduceResponse::Decode(reader, 9);
+  ASSERT_TRUE(response.ok());
+  ASSERT_GT(response->throttle_time_ms, 0);
+  ASSERT_LT(response->throttle_time_ms, 5000);
+  EXPECT_EQ(client->ReadCorrelation(), 2);
+  // The clock of the pause began just before the answer was sent.
+  EXPECT_GE(std::chrono::steady_clock::now() - answered,
+            Millis(response->throttle_time_ms) - Millis(50));
+}
+
+TEST_P(GatewayTest, ClientsWithoutAQuotaAreNotHeldByThoseOfOthers) {
+  broker_->quota_manager.SetQuotas({{{{"client-id", "other"}}, {{"producer_byte_rate", 1}}}});
+  Open();
+  auto client = Connect();
+  ASSERT_TRUE(client->Write(ProduceBytes(1, -1, 100'000) + VersionsBytes(2)));
+  EXPECT_EQ(client->ReadCorrelation(), 1);
+  EXPECT_EQ(client->ReadCorrelation(), 2);
+}
+
 }  // namespace
 }  // namespace garam

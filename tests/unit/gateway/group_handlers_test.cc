@@ -5,6 +5,8 @@
 #include "common/random.h"
 #include "coordinator/groups/group_coordinator.h"
 #include "coordinator/groups/group_partition.h"
+#include "proto/kafka/consumer_group_describe.h"
+#include "proto/kafka/consumer_group_heartbeat.h"
 #include "proto/kafka/delete_groups.h"
 #include "proto/kafka/describe_groups.h"
 #include "proto/kafka/find_coordinator.h"
@@ -17,12 +19,14 @@
 #include "proto/kafka/offset_delete.h"
 #include "proto/kafka/offset_fetch.h"
 #include "proto/kafka/sync_group.h"
+#include "tests/unit/coordinator/groups/fake_topics.h"
 #include "tests/unit/gateway/handler_fixture.h"
 
 namespace garam {
 namespace {
 
 using kafka::ErrorCode;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
@@ -46,7 +50,9 @@ class GroupHandlersTest : public HandlerFixture {
   GroupCoordinator::Env Env() {
     GroupLimits limits;
     limits.initial_rebalance_delay = Duration(0);
-    return {limits, random_,
+    limits.consumers.assignment_interval = Duration(0);
+    return {limits,
+            random_,
             [this] {
               return Moment{clock_.Mono(), clock_.WallMs()};
             },
@@ -57,7 +63,9 @@ class GroupHandlersTest : public HandlerFixture {
                 }
                 std::move(done)(absl::OkStatus());
               });
-            }};
+            },
+            [this] { return topics_.Now(); },
+            [](const GroupCoordinator::StatusDone&) { FAIL() << "nothing has failed"; }};
   }
 
   kafka::JoinGroupRequest JoinMessage(std::string_view member = "") {
@@ -98,6 +106,30 @@ class GroupHandlersTest : public HandlerFixture {
     return Ask<kafka::OffsetCommitResponse>(message, version).topics[0].partitions[0].error_code;
   }
 
+  // A member of the consumer protocol, at `epoch`.
+  kafka::ConsumerGroupHeartbeatRequest HeartbeatMessage(int32_t epoch) {
+    kafka::ConsumerGroupHeartbeatRequest message;
+    message.group_id = "g";
+    message.member_id = "m";
+    message.member_epoch = epoch;
+    if (epoch != 0) return message;
+    message.rebalance_timeout_ms = 60'000;
+    message.subscribed_topic_names = std::vector<std::string_view>{"t"};
+    message.topic_partitions.emplace();
+    return message;
+  }
+  kafka::ConsumerGroupHeartbeatResponse JoinConsumers() {
+    topics_.Set("t", 2);
+    return Ask<kafka::ConsumerGroupHeartbeatResponse>(HeartbeatMessage(0), 1);
+  }
+  kafka::ConsumerGroupDescribeResponse::DescribedGroup DescribeConsumers(std::string_view group) {
+    kafka::ConsumerGroupDescribeRequest message;
+    message.group_ids = {group};
+    message.include_authorized_operations = true;
+    return Ask<kafka::ConsumerGroupDescribeResponse>(message, 1).groups.at(0);
+  }
+
+  FakeTopics topics_;
   SeededRandom random_{3};
   GroupCoordinator groups_{Env()};
   int32_t generation_ = 0;
@@ -137,6 +169,9 @@ TEST_F(GroupHandlersTest, WhoeverAsksFirstHasTheTopicMade) {
   ASSERT_THAT(broker_.created, SizeIs(1));
   EXPECT_EQ(broker_.created[0].name, kOffsetsTopic);
   EXPECT_EQ(broker_.created[0].num_partitions, 50);
+  // Offsets do not go because they are old.
+  EXPECT_THAT(broker_.created[0].configs,
+              Contains(ConfigEntry{.name = "cleanup.policy", .value = "compact"}));
 }
 
 TEST_F(GroupHandlersTest, AMemberJoinsSyncsBeatsAndLeavesInEveryVersion) {
@@ -272,6 +307,118 @@ TEST_F(GroupHandlersTest, CommittedOffsetsAreForgottenOnRequest) {
   EXPECT_TRUE(groups_.store().groups().empty());
   forget.group_id = "none";
   EXPECT_EQ(Ask<kafka::OffsetDeleteResponse>(forget, 0).error_code, ErrorCode::kGroupIdNotFound);
+}
+
+TEST_F(GroupHandlersTest, AConsumerJoinsStaysAndLeavesInEveryVersion) {
+  topics_.Set("t", 2);
+  for (int16_t version = 0; version <= 1; ++version) {
+    auto message = HeartbeatMessage(0);
+    if (version == 0) message.member_id = "";  // The broker names it.
+    const auto joined = Ask<kafka::ConsumerGroupHeartbeatResponse>(message, version);
+    EXPECT_EQ(joined.error_code, ErrorCode::kNone);
+    EXPECT_EQ(joined.heartbeat_interval_ms, 5000);
+    ASSERT_TRUE(joined.assignment.has_value());
+    ASSERT_THAT(joined.assignment->topic_partitions, SizeIs(1));
+    EXPECT_EQ(joined.assignment->topic_partitions[0].topic_id, topics_.IdOf("t"));
+    EXPECT_THAT(joined.assignment->topic_partitions[0].partitions, ElementsAre(0, 1));
+    auto next = HeartbeatMessage(joined.member_epoch);
+    next.member_id = *joined.member_id;
+    const auto stays = Ask<kafka::ConsumerGroupHeartbeatResponse>(next, version);
+    EXPECT_EQ(stays.error_code, ErrorCode::kNone);
+    EXPECT_FALSE(stays.assignment.has_value());
+    next.member_epoch = -1;
+    const auto left = Ask<kafka::ConsumerGroupHeartbeatResponse>(next, version);
+    EXPECT_EQ(left.error_code, ErrorCode::kNone);
+    EXPECT_EQ(left.member_epoch, -1);
+  }
+}
+
+TEST_F(GroupHandlersTest, HeartbeatsThatSayNothingSensibleAreRefusedWithAReason) {
+  auto nobody = HeartbeatMessage(0);
+  nobody.member_id = "";
+  const auto refused = Ask<kafka::ConsumerGroupHeartbeatResponse>(nobody, 1);
+  EXPECT_EQ(refused.error_code, ErrorCode::kInvalidRequest);
+  EXPECT_EQ(refused.error_message, "MemberId can't be empty.");
+  auto assignor = HeartbeatMessage(0);
+  assignor.server_assignor = "best";
+  EXPECT_EQ(Ask<kafka::ConsumerGroupHeartbeatResponse>(assignor, 1).error_code,
+            ErrorCode::kUnsupportedAssignor);
+  auto regex = HeartbeatMessage(0);
+  regex.subscribed_topic_regex = "[";
+  EXPECT_EQ(Ask<kafka::ConsumerGroupHeartbeatResponse>(regex, 1).error_code,
+            ErrorCode::kInvalidRegularExpression);
+  EXPECT_EQ(Ask<kafka::ConsumerGroupHeartbeatResponse>(HeartbeatMessage(3), 1).error_code,
+            ErrorCode::kGroupIdNotFound);
+  EXPECT_EQ(JoinConsumers().error_code, ErrorCode::kNone);
+  EXPECT_EQ(Ask<kafka::ConsumerGroupHeartbeatResponse>(HeartbeatMessage(3), 1).error_code,
+            ErrorCode::kFencedMemberEpoch);
+  groups_.Resign();
+  EXPECT_EQ(JoinConsumers().error_code, ErrorCode::kNotCoordinator);
+}
+
+TEST_F(GroupHandlersTest, ConsumerGroupsAreDescribedAsWhatTheyAre) {
+  EXPECT_EQ(DescribeConsumers("g").error_code, ErrorCode::kGroupIdNotFound);
+  JoinConsumers();
+  const auto group = DescribeConsumers("g");
+  EXPECT_EQ(group.error_code, ErrorCode::kNone);
+  EXPECT_EQ(group.group_state, "Stable");
+  EXPECT_EQ(group.group_epoch, 1);
+  EXPECT_EQ(group.assignment_epoch, 1);
+  EXPECT_EQ(group.assignor_name, "uniform");
+  EXPECT_EQ(group.authorized_operations, 3400);
+  ASSERT_THAT(group.members, SizeIs(1));
+  const auto& member = group.members[0];
+  EXPECT_EQ(member.member_id, "m");
+  EXPECT_EQ(member.client_id, "test");
+  EXPECT_EQ(member.client_host, "/127.0.0.1");
+  EXPECT_THAT(member.subscribed_topic_names, ElementsAre("t"));
+  EXPECT_FALSE(member.subscribed_topic_regex.has_value());
+  EXPECT_EQ(member.member_type, 1);
+  EXPECT_EQ(member.assignment.topic_partitions.at(0).topic_name, "t");
+  EXPECT_THAT(member.target_assignment.topic_partitions.at(0).partitions, ElementsAre(0, 1));
+
+  kafka::DescribeGroupsRequest classic;
+  classic.groups = {"g"};
+  EXPECT_EQ(Ask<kafka::DescribeGroupsResponse>(classic, 5).groups[0].group_state, "Dead");
+  EXPECT_EQ(Ask<kafka::DescribeGroupsResponse>(classic, 6).groups[0].error_code,
+            ErrorCode::kGroupIdNotFound);
+  kafka::ListGroupsRequest list;
+  list.types_filter = {"Consumer"};
+  list.states_filter = {"stable"};
+  const auto listed = Ask<kafka::ListGroupsResponse>(list, 5);
+  ASSERT_THAT(listed.groups, SizeIs(1));
+  EXPECT_EQ(listed.groups[0].group_type, "consumer");
+  EXPECT_EQ(listed.groups[0].protocol_type, "consumer");
+}
+
+TEST_F(GroupHandlersTest, ConsumersCommitAndFetchInTheirEpoch) {
+  JoinConsumers();
+  auto commit = CommitMessage(5);
+  commit.member_id = "m";
+  commit.generation_id_or_member_epoch = 1;
+  EXPECT_EQ(Commit(commit, 8), ErrorCode::kUnsupportedVersion);
+  EXPECT_EQ(Commit(commit, 9), ErrorCode::kNone);
+  commit.generation_id_or_member_epoch = 2;
+  EXPECT_EQ(Commit(commit, 10), ErrorCode::kStaleMemberEpoch);
+  commit.member_id = "who";
+  EXPECT_EQ(Commit(commit, 10), ErrorCode::kUnknownMemberId);
+  commit.group_id = "gone";
+  EXPECT_EQ(Commit(commit, 8), ErrorCode::kIllegalGeneration);
+  EXPECT_EQ(Commit(commit, 9), ErrorCode::kGroupIdNotFound);
+
+  kafka::OffsetFetchRequest fetch;
+  auto& group = fetch.groups.emplace_back();
+  group.group_id = "g";
+  group.topics.reset();
+  group.member_id = "m";
+  group.member_epoch = 1;
+  EXPECT_EQ(Ask<kafka::OffsetFetchResponse>(fetch, 9).groups[0].error_code, ErrorCode::kNone);
+  fetch.groups[0].member_epoch = 2;
+  EXPECT_EQ(Ask<kafka::OffsetFetchResponse>(fetch, 9).groups[0].error_code,
+            ErrorCode::kStaleMemberEpoch);
+  fetch.groups[0].member_id.reset();
+  fetch.groups[0].member_epoch = -1;
+  EXPECT_EQ(Ask<kafka::OffsetFetchResponse>(fetch, 9).groups[0].error_code, ErrorCode::kNone);
 }
 
 TEST_F(GroupHandlersTest, ProducersGetIdsAndTransactionsAReason) {

@@ -21,7 +21,7 @@ class LivenessTest : public ::testing::Test {
     liveness_.TakeProbes();
   }
   void MakeUp() {
-    liveness_.HandshakeDone(kPeer, kFirst, now_);
+    liveness_.HandshakeDone(kPeer, kFirst, now_, now_);
     liveness_.StreamOpened(kPeer, 1, now_);
     liveness_.StreamOpened(kPeer, 2, now_);
     liveness_.TakeEvents();
@@ -58,7 +58,7 @@ TEST_F(LivenessTest, ANewPeerIsProbedAtOnceAndIsUpWhenItAnswers) {
   Liveness fresh{Timing{}};
   fresh.Add(kPeer, now_);
   EXPECT_THAT(fresh.TakeProbes(), ElementsAre(kPeer));
-  fresh.HandshakeDone(kPeer, kFirst, now_);
+  fresh.HandshakeDone(kPeer, kFirst, now_, now_);
   EXPECT_THAT(fresh.TakeEvents(), ElementsAre(LivenessEvent{kPeer, Kind::kUp, kFirst}));
   EXPECT_EQ(fresh.StateOf(kPeer), NodeState::kUp);
 }
@@ -117,7 +117,7 @@ TEST_F(LivenessTest, AHandshakeThatSucceedsClearsTheSuspicion) {
   MakeUp();
   liveness_.StreamClosed(kPeer, 1, now_);
   liveness_.StreamClosed(kPeer, 2, now_);
-  liveness_.HandshakeDone(kPeer, kFirst, now_);
+  liveness_.HandshakeDone(kPeer, kFirst, now_, now_);
   Pass(Millis(300));
   EXPECT_THAT(Events(), IsEmpty());
 }
@@ -142,7 +142,7 @@ TEST_F(LivenessTest, ADownPeerThatComesBackAnewIsRestartedAndThenUp) {
   liveness_.StreamClosed(kPeer, 1, now_);
   liveness_.StreamClosed(kPeer, 2, now_);
   liveness_.HandshakeRefused(kPeer, now_);
-  liveness_.HandshakeDone(kPeer, kSecond, now_);
+  liveness_.HandshakeDone(kPeer, kSecond, now_, now_);
   EXPECT_THAT(Events(), ElementsAre(Kind::kDown, Kind::kRestarted, Kind::kUp));
 }
 
@@ -153,6 +153,31 @@ TEST_F(LivenessTest, TheLastWordsOfADeadProcessAreNoRestart) {
   liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);
   EXPECT_THAT(Events(), IsEmpty());
   EXPECT_EQ(liveness_.StartIdOf(kPeer), kSecond);
+}
+
+// A broker starts while its peer does so again: of the peer's words the old process' come last.
+TEST_F(LivenessTest, AnAnswerAskedForEarlierIsNotBelievedAgainstAnotherProcess) {
+  const MonoTime asked_at = now_;
+  Pass(Millis(10));
+  liveness_.HeartbeatReceived(kPeer, kSecond, 0, now_);
+  liveness_.TakeProbes();
+  liveness_.HandshakeDone(kPeer, kFirst, asked_at, now_);
+  EXPECT_EQ(liveness_.StartIdOf(kPeer), kSecond);
+  EXPECT_THAT(liveness_.TakeProbes(), ElementsAre(kPeer));
+}
+
+TEST_F(LivenessTest, AProcessTakenForGoneIsAskedAndBelieved) {
+  liveness_.HeartbeatReceived(kPeer, kSecond, 0, now_);
+  liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);  // Late: its last words.
+  liveness_.TakeProbes();
+  Pass(Millis(10));
+  liveness_.HeartbeatReceived(kPeer, kSecond, 0, now_);
+  EXPECT_EQ(liveness_.StartIdOf(kPeer), kFirst);
+  EXPECT_THAT(liveness_.TakeProbes(), ElementsAre(kPeer));
+  liveness_.HandshakeDone(kPeer, kSecond, now_, now_);
+  EXPECT_EQ(liveness_.StartIdOf(kPeer), kSecond);
+  liveness_.HeartbeatReceived(kPeer, kSecond, 0, now_);
+  EXPECT_THAT(liveness_.TakeProbes(), IsEmpty());
 }
 
 TEST_F(LivenessTest, ADownPeerIsAskedAgainEveryHalfSecond) {
@@ -190,7 +215,7 @@ TEST_F(LivenessTest, Pitfall30AHandshakeThatRanOverOurOwnPauseIsGivenItsTime) {
   now_ += Millis(350);
   liveness_.Tick(now_);
   EXPECT_THAT(Events(), IsEmpty());
-  liveness_.HandshakeDone(kPeer, kFirst, now_);
+  liveness_.HandshakeDone(kPeer, kFirst, now_, now_);
   EXPECT_THAT(Events(), IsEmpty());
 }
 
@@ -198,7 +223,8 @@ TEST_F(LivenessTest, OurHeartbeatsSayHowManyWereSentSinceThePeerWasHeard) {
   MakeUp();
   EXPECT_EQ(liveness_.Beat(kPeer), 0U);
   EXPECT_EQ(liveness_.Beat(kPeer), 1U);
-  liveness_.HandshakeDone(kPeer, kFirst, now_);  // Its stream to us may be stuck all the same.
+  liveness_.HandshakeDone(kPeer, kFirst, now_,
+                          now_);  // Its stream to us may be stuck all the same.
   EXPECT_EQ(liveness_.Beat(kPeer), 2U);
   liveness_.HeartbeatReceived(kPeer, kFirst, 0, now_);
   EXPECT_EQ(liveness_.Beat(kPeer), 0U);

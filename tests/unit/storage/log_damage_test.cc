@@ -142,7 +142,7 @@ TEST_F(LogDamageTest, ABatchFoundByTimestampIsChecked) {
   Append("a");
   Flip(SegmentPaths()[0], log_->size_bytes() - 1);
   std::optional<absl::Status> status;
-  log_->FindBatchByTimestamp(1, Offset(1), [&](auto batch) { status = batch.status(); });
+  log_->FindBatchByTimestamp(1, Offset(0), Offset(1), [&](auto batch) { status = batch.status(); });
   Settle();
   EXPECT_TRUE(IsDamaged(*status));
   EXPECT_EQ(observer_.damages, 1);

@@ -39,7 +39,7 @@ class LogReadTest : public LogFixture {
   std::optional<std::string> ByTimestamp(int64_t timestamp_ms, Offset end) {
     std::optional<std::string> payload;
     bool called = false;
-    log_->FindBatchByTimestamp(timestamp_ms, end, [&](auto batch) {
+    log_->FindBatchByTimestamp(timestamp_ms, Offset(0), end, [&](auto batch) {
       ASSERT_TRUE(batch.ok()) << batch.status();
       called = true;
       if (batch->has_value()) payload = PayloadOf(**batch);
@@ -269,6 +269,16 @@ TEST_F(LogReadTest, EstimatesAreExactToAnIndexInterval) {
   EXPECT_NEAR(static_cast<double>(all), static_cast<double>(log_->size_bytes()), 500);
   const int64_t half = log_->EstimateBytes(Offset(60), log_->written_offset());
   EXPECT_NEAR(static_cast<double>(half), static_cast<double>(all) / 2, 800);
+}
+
+TEST_F(LogReadTest, TheMiddleOfABatchIsNoEnd) {
+  Open();
+  Append("batch", 10);
+  Settle();
+  for (int64_t from = 0; from < 10; ++from) {
+    EXPECT_GT(log_->EstimateBytes(Offset(from), Offset(10)), 0) << from;
+  }
+  EXPECT_EQ(log_->EstimateBytes(Offset(10), Offset(10)), 0);
 }
 
 TEST_F(LogReadTest, AReadThatATruncationOvertakesSeesTheNewEntries) {

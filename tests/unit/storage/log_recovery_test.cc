@@ -237,7 +237,7 @@ TEST_F(LogRecoveryTest, IndexRowsBeyondTheirSegmentAreNotFollowed) {
   far.position = int64_t{1} << 60;
   SegmentIndex index(FirstPoint({GroupId(7), LogIndex(1), Offset(0), Term(0)}));
   index.Note(far, 1);
-  ASSERT_TRUE(LogRows(kv_, GroupId(7)).SaveSealed(LogIndex(1), index).ok());
+  ASSERT_TRUE(LogRows(kv_, GroupId(7)).SaveSealed(LogIndex(1), std::nullopt, index).ok());
   Open();
   EXPECT_EQ(TryReadEntries(LogIndex(2), LogIndex(2))->size(), 1u);
   EXPECT_THAT(Payloads(Offset(2)), ElementsAre("a"));

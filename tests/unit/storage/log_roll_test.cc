@@ -1,6 +1,7 @@
 #include <cerrno>
 
 #include "common/log_start.h"
+#include "storage/file_reaper.h"
 #include "storage/frame.h"
 #include "tests/unit/storage/log_fixture.h"
 
@@ -23,6 +24,10 @@ class LogRollTest : public LogFixture {
   void Commit() {
     log_->OnCommitted(log_->last_index());
     Settle();
+  }
+  bool EndsBefore(size_t bytes, int64_t timestamp_ms = 1000) {
+    return storage::EndsBefore(log_->last_segment(), log_->options(), GroupId(7),
+                               {bytes, timestamp_ms, clock_.WallMs()});
   }
   void StartAt(Offset start) {
     Write({Private(EntryKind::kSetLogStart, EncodeLogStart(start))});
@@ -123,31 +128,109 @@ TEST_F(LogRollTest, SegmentsWithOnePrivateFrameEachHaveNamesOfTheirOwn) {
   EXPECT_EQ(log_->segment_count(), 4u);
 }
 
-TEST_F(LogRollTest, ARollIsDueBySize) {
+TEST_F(LogRollTest, ASegmentEndsBySizeAndAnEmptyOneTakesAnyBatch) {
   options_.segment_bytes = 1000;
   Open();
-  EXPECT_FALSE(log_->ShouldRoll(5000));  // An empty segment takes any batch.
+  EXPECT_FALSE(EndsBefore(5000));
   Append(std::string(500, 'x'));
-  EXPECT_FALSE(log_->ShouldRoll(300));
-  EXPECT_TRUE(log_->ShouldRoll(500));
+  EXPECT_FALSE(EndsBefore(300));
+  EXPECT_TRUE(EndsBefore(500));
   AppendRoll();
-  EXPECT_FALSE(log_->ShouldRoll(500));
+  EXPECT_FALSE(EndsBefore(500));
 }
 
-TEST_F(LogRollTest, ARollIsDueByAgeLessItsJitterAlsoAfterARestart) {
-  options_.segment_ms = 10'000;
-  options_.segment_jitter_ms = 1000;
+TEST_F(LogRollTest, OptionsThatChangeAreInForceAtOnce) {
   Open();
+  Append(std::string(500, 'x'));
+  EXPECT_FALSE(EndsBefore(500));
+  options_.segment_bytes = 1000;
+  log_->SetOptions(options_);
+  EXPECT_TRUE(EndsBefore(500));
+}
+
+TEST_F(LogRollTest, ASegmentEndsByTheTimestampsOfItsFirstBatchAndTheNextOne) {
+  options_.segment_ms = 10'000;
+  Open();
+  Write({Private(EntryKind::kNoop)});
+  Append("a", 1, 50'000);
+  Append("b", 1, 55'000);
   clock_.Advance(std::chrono::hours(1));
-  EXPECT_FALSE(log_->ShouldRoll(1));
-  Append("a");
-  clock_.Advance(Millis(8999));
-  EXPECT_FALSE(log_->ShouldRoll(1));
+  EXPECT_FALSE(EndsBefore(1, 60'000));
+  EXPECT_TRUE(EndsBefore(1, 60'001));
+  EXPECT_FALSE(EndsBefore(1, 10));
+  // A restart finds the first batch again, whichever end of the log it has read.
   Close();
   Open();
-  EXPECT_FALSE(log_->ShouldRoll(1));
-  clock_.Advance(Millis(1001));
-  EXPECT_TRUE(log_->ShouldRoll(1));
+  EXPECT_FALSE(EndsBefore(1, 60'000));
+  EXPECT_TRUE(EndsBefore(1, 60'001));
+  AppendRoll();
+  EXPECT_FALSE(EndsBefore(1, 60'001));
+}
+
+TEST_F(LogRollTest, WithoutTimestampsASegmentEndsByTheClock) {
+  options_.segment_ms = 10'000;
+  Open();
+  Append("a", 1, -1);
+  clock_.Advance(Millis(10'000));
+  EXPECT_FALSE(EndsBefore(1, -1));
+  clock_.Advance(Millis(1));
+  EXPECT_TRUE(EndsBefore(1, -1));
+}
+
+TEST_F(LogRollTest, ACutTakesTheFirstTimestampWithIt) {
+  options_.segment_ms = 10'000;
+  Open();
+  Write({Private(EntryKind::kNoop)});
+  Append("a", 1, 50'000);
+  PlanFrom(LogIndex(2), Offset(0));
+  Write({Batch("b", 1, 90'000)}, LogIndex(2));
+  Settle();
+  EXPECT_FALSE(EndsBefore(1, 99'000));
+  EXPECT_TRUE(EndsBefore(1, 101'000));
+}
+
+TEST_F(LogRollTest, DeletedSegmentsKeepTheirBytesForAWhileAndReadersGoOn) {
+  options_.file_delete_delay_ms = 500;
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  Append("b", 3);
+  const std::string first = SegmentPaths()[0];
+  Close();
+  Open();
+  // A read that is on its way while the segment goes is not cut.
+  fs_.SetReadsWouldBlock(true);
+  std::optional<absl::StatusOr<std::vector<Bytes>>> read;
+  log_->Read(Offset(0), Offset(3), 1 << 20,
+             [&](absl::StatusOr<std::vector<Bytes>> batches) { read = std::move(batches); });
+  PlanFromEnd();
+  StartAt(Offset(3));
+  ASSERT_TRUE(read && read->ok()) << (read ? read->status() : absl::OkStatus());
+  EXPECT_EQ(PayloadOf((*read)->front()), "a");
+  fs_.SetReadsWouldBlock(false);
+  EXPECT_EQ(SegmentPaths().size(), 1u);
+  EXPECT_THAT(*GivenUpIn(fs_, kDir), ElementsAre(GivenUpPath(first)));
+  clock_.Advance(Millis(499));
+  Settle();
+  EXPECT_EQ(GivenUpIn(fs_, kDir)->size(), 1u);
+  clock_.Advance(Millis(1));
+  Settle();
+  EXPECT_TRUE(GivenUpIn(fs_, kDir)->empty());
+  EXPECT_THAT(Payloads(), ElementsAre("b"));
+}
+
+TEST_F(LogRollTest, AStartFinishesTheDeletionThatAnEarlierProcessBegan) {
+  Open();
+  Append("a", 3);
+  AppendRoll();
+  Append("b", 3);
+  StartAt(Offset(3));
+  EXPECT_EQ(GivenUpIn(fs_, kDir)->size(), 1u);
+  KillProcess();
+  Open();
+  EXPECT_TRUE(GivenUpIn(fs_, kDir)->empty());
+  EXPECT_EQ(log_->start_offset(), Offset(3));
+  EXPECT_THAT(Payloads(), ElementsAre("b"));
 }
 
 TEST_F(LogRollTest, WholeSealedSegmentsBelowTheLogStartAreDeleted) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/quota_manager.h"
 #include "common/testing/fake_executor.h"
 #include "tests/unit/broker/http/http_client.h"
 #include "tests/unit/coordinator/cluster_fixture.h"
@@ -57,6 +58,19 @@ class FakeBroker final : public Broker {
   void AlterConfigs(std::vector<ConfigChange>, bool, MonoTime, size_t, StatusesDone done) override {
     std::move(done)({});
   }
+  void AlterClientQuotas(std::vector<QuotaChange>, bool, MonoTime, size_t,
+                         StatusesDone done) override {
+    std::move(done)({});
+  }
+  void UpdateFeatures(std::vector<FeatureUpdate>, bool, MonoTime, size_t,
+                      absl::AnyInvocable<void(absl::Status) &&> done) override {
+    std::move(done)(absl::OkStatus());
+  }
+  void DescribeQuorum(MonoTime, size_t,
+                      absl::AnyInvocable<void(absl::StatusOr<QuorumState>) &&> done) override {
+    std::move(done)(QuorumState{});
+  }
+  QuotaManager& quotas() override { return quotas_; }
   void NewProducerId(size_t, absl::AnyInvocable<void(absl::StatusOr<int64_t>) &&> done) override {
     std::move(done)(0);
   }
@@ -66,6 +80,7 @@ class FakeBroker final : public Broker {
   }
 
   BrokerConfig config_;
+  QuotaManager quotas_{{}};
   FakeClock clock_;
   FakeExecutor executor_{clock_};
   std::shared_ptr<const MetadataImage> image_ = MetadataImage::Empty();

@@ -29,6 +29,7 @@ GroupMessage SomeAppend() {
   append.leader_first = LogIndex(14);
   append.round = 15;
   append.life = 16;
+  append.compact_before = LogIndex(17);
   append.entries.push_back(Entry(8, EntryKind::kNoop, ""));
   append.entries.push_back(Entry(9, EntryKind::kBatch, "a batch"));
   append.entries.push_back(Entry(10, EntryKind::kRoll, "r"));
@@ -76,14 +77,14 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "4752"
             "01"
             "02"
-            "00000080"
+            "00000088"
             "00000008"
-            "30025180"
+            "1ea86619"
             // Group, kind of message.
             "0102030405060708"
             "03"
             // Term, session, previous index and term, commit, the leader's last index, to whom,
-            // the leader's first index, round, life.
+            // the leader's first index, round, life, what may be compacted.
             "00000005"
             "00000006"
             "0000000000000007"
@@ -94,6 +95,7 @@ TEST(StreamCodecTest, AnAppendHasTheseBytes) {
             "000000000000000e"
             "000000000000000f"
             "00000010"
+            "0000000000000011"
             // Entries: index, term, kind, size.
             "00000003"
             "0000000000000008"
@@ -127,6 +129,7 @@ TEST(StreamCodecTest, AnAppendSurvivesTheWay) {
   EXPECT_EQ(after.commit, before.commit);
   EXPECT_EQ(after.to, before.to);
   EXPECT_EQ(after.life, before.life);
+  EXPECT_EQ(after.compact_before, before.compact_before);
   EXPECT_EQ(after.leader_last, before.leader_last);
   EXPECT_EQ(after.leader_first, before.leader_first);
   EXPECT_EQ(after.round, before.round);

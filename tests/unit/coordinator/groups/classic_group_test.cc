@@ -170,7 +170,7 @@ TEST_F(ClassicGroupTest, AnOldGenerationIsFenced) {
 TEST_F(ClassicGroupTest, MembersNeedAProtocolInCommon) {
   Form(1);
   JoinRequest other = Request();
-  other.protocols = {{"roundrobin", Subscription({"t"})}};
+  other.protocols = {{"roundrobin", SubscriptionTo({"t"})}};
   EXPECT_EQ(Join(other)->error(), Errc::kInconsistentGroupProtocol);
   other = Request();
   other.protocol_type = "connect";

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,11 +16,12 @@
 #include "common/random.h"
 #include "common/status.h"
 #include "coordinator/groups/group_coordinator.h"
+#include "tests/unit/coordinator/groups/fake_topics.h"
 
 namespace garam {
 
 // A subscription as consumers write it.
-inline Bytes Subscription(const std::vector<std::string>& topics) {
+inline Bytes SubscriptionTo(const std::vector<std::string>& topics) {
   kafka::Writer writer;
   writer.Int<int16_t>(0);
   writer.Int<int32_t>(static_cast<int32_t>(topics.size()));
@@ -49,6 +51,14 @@ class GroupTest : public ::testing::Test {
         limits_, random_, [this] { return now_; },
         [this](std::vector<GroupRecord> records, GroupCoordinator::StatusDone done) {
           waiting_.emplace_back(std::move(records), std::move(done));
+        },
+        [this] { return topics_.Now(); },
+        [this](GroupCoordinator::StatusDone done) {
+          waiting_.emplace_back(std::vector<GroupRecord>(), std::move(done));
+        },
+        [this](const std::string& group) {
+          const auto own = times_.find(group);
+          return own == times_.end() ? ConsumerTimes(limits_.consumers) : own->second;
         }});
     for (const GroupRecord& record : log_) EXPECT_TRUE(coordinator_->Apply(record).ok());
     coordinator_->Lead();
@@ -89,7 +99,7 @@ class GroupTest : public ::testing::Test {
     request.session_timeout = Millis(10'000);
     request.rebalance_timeout = Millis(60'000);
     request.protocol_type = "consumer";
-    request.protocols = {{"range", Subscription({"t"})}};
+    request.protocols = {{"range", SubscriptionTo({"t"})}};
     return request;
   }
   JoinRequest Static(const std::string& instance, const std::string& member = "") const {
@@ -162,7 +172,9 @@ class GroupTest : public ::testing::Test {
     return members;
   }
 
+  std::map<std::string, ConsumerTimes> times_{};  // Of groups that have their own.
   GroupLimits limits_;
+  FakeTopics topics_;
   SeededRandom random_{7};
   Moment now_{MonoTime(std::chrono::hours(1)), 1'700'000'000'000};
   std::deque<std::pair<std::vector<GroupRecord>, GroupCoordinator::StatusDone>> waiting_;

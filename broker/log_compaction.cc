@@ -1,0 +1,101 @@
+#include "broker/log_compaction.h"
+
+#include <string>
+#include <utility>
+
+#include "broker/replica.h"
+#include "broker/shard.h"
+
+namespace garam {
+namespace {
+
+// A step holds a thread of the pool for some milliseconds: others wait for it.
+constexpr size_t kStepBytes = size_t{1} << 20;
+
+}  // namespace
+
+void LogCompaction::Start(storage::CompactionInput input, int64_t bytes_per_second, DoneFn done) {
+  if (done_ || stopped_) return std::move(done)(absl::AbortedError("a pass is under way"));
+  done_ = std::move(done);
+  pacer_.emplace(bytes_per_second);
+  paced_bytes_ = 0;
+  busy_ = true;
+  // The map may be large: even to make it is work for the pool.
+  shard_.pool().Submit([self = shared_from_this(), &home = shard_.executor(),
+                        &files = shard_.log_env().fs, input = std::move(input)]() mutable {
+    auto run = std::make_shared<storage::CompactionRun>(files, std::move(input));
+    home.Post([self, run = std::move(run)]() mutable {
+      self->run_ = std::move(run);
+      self->OnStep(storage::CompactionRun::Did::kSome);
+    });
+  });
+}
+
+void LogCompaction::Next() {
+  busy_ = true;
+  shard_.pool().Submit([self = shared_from_this(), &home = shard_.executor(), run = run_] {
+    Step did = run->Step(kStepBytes);
+    home.Post([self, did = std::move(did)] { self->OnStep(did); });
+  });
+}
+
+void LogCompaction::OnStep(const Step& did) {
+  busy_ = false;
+  if (abandoned_) return;
+  if (stopped_) return End(absl::AbortedError("the partition is being closed"));
+  // The log has dropped a segment that was still to be read.
+  if (absl::IsNotFound(did.status())) return End(absl::AbortedError("the log has changed"));
+  if (!did.ok()) return End(did.status());
+  if (*did == storage::CompactionRun::Did::kCleaned) {
+    storage::CleanedSegment cleaned = run_->Take();
+    std::string path = cleaned.path;
+    absl::Status replaced = replica_.ReplaceSegments(std::move(cleaned));
+    if (!replaced.ok()) {
+      run_->Refused(std::move(path));
+      return End(std::move(replaced));
+    }
+  }
+  if (*did == storage::CompactionRun::Did::kAll) {
+    replica_.log().SetCleanPoint(run_->clean_point());
+    return End(absl::OkStatus());
+  }
+  const int64_t bytes = run_->bytes_moved() - std::exchange(paced_bytes_, run_->bytes_moved());
+  // What has been moved is paid for before more is.
+  pacer_->Reserve(static_cast<size_t>(bytes), shard_.now());
+  timer_ = shard_.executor().PostAt(pacer_->Reserve(0, shard_.now()), [self = shared_from_this()] {
+    self->timer_ = kNoTimer;
+    if (self->run_ != nullptr && !self->stopped_ && !self->abandoned_) self->Next();
+  });
+}
+
+void LogCompaction::End(absl::Status status) {
+  if (run_ == nullptr) return Ended(status, {});
+  busy_ = true;
+  const CompactionDone did{run_->bytes_read(), run_->bytes_written(), run_->records_dropped()};
+  shard_.pool().Submit([self = shared_from_this(), &home = shard_.executor(),
+                        run = std::exchange(run_, nullptr), status = std::move(status),
+                        did]() mutable {
+    run->Discard();
+    run = nullptr;
+    home.Post([self, status = std::move(status), did] { self->Ended(status, did); });
+  });
+}
+
+void LogCompaction::Ended(const absl::Status& status, const CompactionDone& did) {
+  busy_ = false;
+  if (DoneFn done = std::exchange(done_, nullptr)) {
+    std::move(done)(status.ok() ? absl::StatusOr<CompactionDone>(did) : status);
+  }
+  if (quiet_) std::exchange(quiet_, nullptr)();
+}
+
+void LogCompaction::Stop(Task quiet) {
+  stopped_ = true;
+  shard_.executor().Cancel(std::exchange(timer_, kNoTimer));
+  quiet_ = std::move(quiet);
+  if (busy_) return;
+  if (!done_) return std::exchange(quiet_, nullptr)();
+  End(absl::AbortedError("the partition is being closed"));
+}
+
+}  // namespace garam
