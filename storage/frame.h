@@ -49,7 +49,7 @@ struct SegmentFooter {
   LogIndex last_index;
   Term last_term;
   Offset next_offset;
-  uint32_t checksum = 0;  // See SegmentPoint.
+  uint32_t checksum = 0;   // See SegmentPoint.
   bool compacted = false;  // There may be gaps, and batches with fewer records than they came with.
   int64_t max_timestamp_ms = -1;
   Offset max_timestamp_offset{-1};

@@ -301,7 +301,8 @@ absl::Status LogRecovery::Settle(const std::vector<Candidate>& cut) {
   const bool all_below_mark = mark_ && !found_.segments.empty() &&
                               found_.segments.back()->end.index == mark_->point.at.index;
   // What the process did before it died may be in the page cache only, names too.
-  if (!cut.empty() || !replaced_.empty() || !all_below_mark) RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
+  if (!cut.empty() || !replaced_.empty() || !all_below_mark)
+    RETURN_IF_ERROR(fs_.SyncDirectory(dir_));
   for (const std::shared_ptr<Segment>& segment : found_.segments) {
     const bool above_mark = !mark_ || segment->end.index > mark_->point.at.index;
     if (segment->sealed && !above_mark) continue;

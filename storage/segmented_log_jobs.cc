@@ -194,8 +194,7 @@ void SegmentedLog::QueueSeal(Segment& segment) {
   trim.file = segment.file;
   trim.position = segment.size_bytes();
   ops_.push_back(std::move(trim));
-  sealed_indexes_.push_back(
-      {segment.header.base_index, segment.index_stamp(), segment.index});
+  sealed_indexes_.push_back({segment.header.base_index, segment.index_stamp(), segment.index});
   loaded_.push_back(segment.header.base_index);
   TrimIndexes();
 }

@@ -153,9 +153,9 @@ class Oracle {
     std::map<int64_t, int32_t> sequences;  // By producer: the next one.
     Offset end_offset;
     LogIndex compact_before;  // The highest that a leader has given out (D14).
-    Offset may_start;  // The log begins here at most,
-    Offset starts;     // and at least.
-    Offset asked;      // The largest that is committed.
+    Offset may_start;         // The log begins here at most,
+    Offset starts;            // and at least.
+    Offset asked;             // The largest that is committed.
   };
 
   static void Raise(Offset& to, Offset start) { to = std::max(to, start); }
