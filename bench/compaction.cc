@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/crc32c.h"
+#include "common/batch_bytes.h"
 #include "common/endian.h"
 #include "common/record_batch.h"
 #include "storage/compaction/compaction_run.h"
@@ -32,12 +32,6 @@ void Check(const absl::Status& status) {
   if (!status.ok()) Fail(status);
 }
 
-void PutVarint(int64_t value, std::string& out) {
-  auto raw = (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
-  for (; raw >= 0x80; raw >>= 7) out.push_back(static_cast<char>(raw | 0x80));
-  out.push_back(static_cast<char>(raw));
-}
-
 // Records with the keys number % keys.
 std::string MakeBatch(Offset base, int64_t keys) {
   std::string batch(RecordBatchView::kHeaderBytes, '\0');
@@ -45,25 +39,24 @@ std::string MakeBatch(Offset base, int64_t keys) {
   for (int32_t i = 0; i < kRecordsInBatch; ++i) {
     const std::string key = absl::StrCat("key-", (base.value() + i) * 7919 % keys);
     std::string body(1, '\0');
-    PutVarint(0, body);
-    PutVarint(i, body);
-    PutVarint(static_cast<int64_t>(key.size()), body);
+    AppendVarint(body, 0);
+    AppendVarint(body, i);
+    AppendVarint(body, static_cast<int64_t>(key.size()));
     body += key;
-    PutVarint(static_cast<int64_t>(value.size()), body);
+    AppendVarint(body, static_cast<int64_t>(value.size()));
     body += value;
-    PutVarint(0, body);
-    PutVarint(static_cast<int64_t>(body.size()), batch);
+    AppendVarint(body, 0);
+    AppendVarint(batch, static_cast<int64_t>(body.size()));
     batch += body;
   }
   char* at = batch.data();
-  StoreBigEndian<int32_t>(at + 8, static_cast<int32_t>(batch.size() - 12));
   at[16] = RecordBatchView::kMagic;
   StoreBigEndian<int32_t>(at + 23, kRecordsInBatch - 1);
   StoreBigEndian<int64_t>(at + 43, -1);
   StoreBigEndian<int16_t>(at + 51, -1);
   StoreBigEndian<int32_t>(at + 53, -1);
   StoreBigEndian<int32_t>(at + 57, kRecordsInBatch);
-  StoreBigEndian<uint32_t>(at + 17, Crc32c(std::string_view(batch).substr(21)));
+  SealBatch(batch);
   PatchRecordBatch(at, base, Term(1));
   return batch;
 }

@@ -2,18 +2,12 @@
 
 #include <string>
 
-#include "common/crc32c.h"
+#include "common/batch_bytes.h"
 #include "common/endian.h"
 #include "common/record_batch.h"
 
 namespace garam {
 namespace {
-
-void AppendVarint(std::string& out, int64_t value) {
-  auto raw = (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
-  for (; raw >= 0x80; raw >>= 7) out.push_back(static_cast<char>(raw | 0x80));
-  out.push_back(static_cast<char>(raw));
-}
 
 void AppendBlob(std::string& out, const Bytes& bytes) {
   AppendVarint(out, static_cast<int64_t>(bytes.size()));
@@ -43,8 +37,6 @@ Bytes WriteBatch(const std::vector<OwnRecord>& records, int64_t timestamp_ms) {
   for (size_t i = 0; i < records.size(); ++i) out += RecordBytes(records[i], i);
   const auto count = static_cast<int32_t>(records.size());
   char* at = out.data();
-  StoreBigEndian<int32_t>(at + 8,
-                          static_cast<int32_t>(out.size() - RecordBatchView::kLengthPrefixBytes));
   StoreBigEndian<int32_t>(at + 12, -1);
   at[16] = static_cast<char>(RecordBatchView::kMagic);
   StoreBigEndian<int32_t>(at + 23, count - 1);
@@ -54,8 +46,7 @@ Bytes WriteBatch(const std::vector<OwnRecord>& records, int64_t timestamp_ms) {
   StoreBigEndian<int16_t>(at + 51, -1);  // epoch
   StoreBigEndian<int32_t>(at + 53, -1);  // or sequence.
   StoreBigEndian<int32_t>(at + 57, count);
-  StoreBigEndian<uint32_t>(at + 17,
-                           Crc32c(std::string_view(out).substr(RecordBatchView::kCrcStart)));
+  SealBatch(out);
   return Bytes::Take(std::move(out));
 }
 

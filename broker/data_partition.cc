@@ -54,10 +54,7 @@ void DataPartition::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<sto
   high_watermark_ = log->start_offset();
   // What recovery found is not known to be committed until a leader says so.
   boundaries_.push_back({log->last_index(), next_offset_, 0});
-  for (NodeId node : replicas_) {
-    isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
-    if (!shard_.IsUp(node)) away_since_.emplace(node, shard_.now());
-  }
+  for (NodeId node : replicas_) isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
   replica_.Attach(std::move(core), std::move(log), noted);
   producers_.Start();
   if (groups_ != nullptr) groups_->Start();
@@ -446,7 +443,6 @@ void DataPartition::FollowConfiguration() {
   for (NodeId node : voters) {
     if (std::find(replicas_.begin(), replicas_.end(), node) == replicas_.end()) {
       isr_.SetReachable(node, shard_.IsUp(node), shard_.now());
-      if (!shard_.IsUp(node)) away_since_.emplace(node, shard_.now());
     }
   }
   replicas_ = std::move(voters);
@@ -504,11 +500,6 @@ void DataPartition::OnStorageFree() { disk_events_.can_append(identity_.group, a
 void DataPartition::OnReplaceable() { disk_events_.replaceable(identity_.group); }
 
 void DataPartition::OnNode(NodeId node, bool reachable) {
-  if (reachable) {
-    away_since_.erase(node);
-  } else {
-    away_since_.emplace(node, shard_.now());
-  }
   isr_.SetReachable(node, reachable, shard_.now());
   OnProgress();
 }

@@ -251,8 +251,7 @@ class DataPartition final : public Partition,
   NodeId preferred_ = kNoNode;  // Who is to lead it.
   bool members_told_ = false;   // Of this leadership and this wish.
 
-  std::map<NodeId, MonoTime> away_since_;  // Of members whose node cannot be reached.
-  std::optional<MonoTime> copied_at_;      // When somebody asked for a part of the log.
+  std::optional<MonoTime> copied_at_;  // When somebody asked for a part of the log.
 
   std::unique_ptr<GroupHost> groups_;
   WatchId last_watch_ = 0;

@@ -23,8 +23,8 @@ storage::CleaningPolicy PolicyOf(const TopicConfig& config) {
 
 // Whether a member has been away for so long that nobody waits for it any more.
 bool DataPartition::IsLongAway(NodeId node) const {
-  const auto away = away_since_.find(node);
-  return away != away_since_.end() && shard_.now() - away->second >= replica_lag_max_;
+  const std::optional<MonoTime> since = isr_.UnreachableSince(node);
+  return since && shard_.now() - *since >= replica_lag_max_;
 }
 
 // As leader: says what every member that is there, or may be soon, has durably. Where a segment

@@ -12,6 +12,7 @@
 #include "common/mutation.h"
 #include "common/record_batch.h"
 #include "common/status.h"
+#include "coordinator/groups/group_errors.h"
 
 namespace garam {
 namespace {
@@ -27,7 +28,7 @@ absl::Status ForMembers(const absl::Status& status) {
     case Errc::kNotLeader:
     case Errc::kStorage:
     case Errc::kUnknownTopic:
-      return MakeError(Errc::kNotCoordinator, "another broker coordinates this group by now");
+      return NotCoordinator();
     case Errc::kTimedOut:
     case Errc::kNotEnoughReplicas:
     case Errc::kNotEnoughReplicasAfterAppend:
@@ -220,7 +221,7 @@ void GroupHost::OnProduced(Offset end, absl::Status status, GroupCoordinator::St
 
 void GroupHost::FailWaiting() {
   for (auto& [end, done] : std::exchange(waiting_, {})) {
-    std::move(done)(MakeError(Errc::kNotCoordinator, "this broker coordinates the group no more"));
+    std::move(done)(NotCoordinator());
   }
 }
 

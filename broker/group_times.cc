@@ -8,6 +8,7 @@ namespace garam {
 ConsumerTimes TimesOf(const MetadataImage& image, std::string_view group, ConsumerTimes unset) {
   const ConfigMap& set = image.ConfigsOf(ConfiguredKind::kGroup, group);
   // Checked when they were set: what is no number here is left as it was.
+  if (set.empty()) return unset;
   const auto take = [&set](const char* key, Duration& to) {
     const auto found = set.find(key);
     if (found == set.end()) return;

@@ -1,33 +1,15 @@
 #include "broker/record_reader.h"
 
 #include <string>
-#include <string_view>
 
 #include "common/status.h"
 
 namespace garam {
-namespace {
-
-absl::Status ForEachFields(const Bytes& batch, absl::FunctionRef<bool(const RecordFields&)> visit) {
-  const RecordBatchView header(batch.data());
-  std::string scratch;
-  ASSIGN_OR_RETURN(const std::string_view records, PlainRecords(batch.view(), scratch));
-  RecordCursor cursor(records);
-  RecordFields fields;
-  for (int32_t i = 0; i < header.record_count(); ++i) {
-    if (!cursor.Next(fields))
-      return MakeError(Errc::kCorruptRecord, "a record in the batch does not add up");
-    if (!visit(fields)) break;
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 absl::Status ForEachRecord(const Bytes& batch,
                            absl::FunctionRef<bool(const RecordPosition&)> visit) {
   const RecordBatchView header(batch.data());
-  return ForEachFields(batch, [&](const RecordFields& fields) {
+  std::string scratch;
+  return ForEachRecordFields(batch.view(), scratch, [&](const RecordFields& fields) {
     return visit({.offset = header.base_offset() + fields.offset_delta,
                   .timestamp_ms = TimestampOf(header, fields)});
   });
@@ -35,7 +17,8 @@ absl::Status ForEachRecord(const Bytes& batch,
 
 absl::Status ForEachKeyValue(const Bytes& batch, absl::FunctionRef<bool(const KeyValue&)> visit) {
   const RecordBatchView header(batch.data());
-  return ForEachFields(batch, [&](const RecordFields& fields) {
+  std::string scratch;
+  return ForEachRecordFields(batch.view(), scratch, [&](const RecordFields& fields) {
     KeyValue record{.offset = header.base_offset() + fields.offset_delta};
     if (fields.has_key) record.key = Bytes::Copy(fields.key);
     if (fields.value) record.value = Bytes::Copy(*fields.value);

@@ -63,6 +63,7 @@ bool SkipHeaders(const char*& at, const char* end) {
 }  // namespace
 
 bool RecordCursor::Next(RecordFields& record) {
+  const char* const begin = at_;
   int32_t length = 0;
   if (!ReadVarint(at_, end_, length) || length < 1 || length > end_ - at_) return false;
   const char* at = at_ + 1;  // The record's attributes, of which none is defined.
@@ -79,6 +80,7 @@ bool RecordCursor::Next(RecordFields& record) {
   if (blob >= 0) record.value.emplace(at - blob, static_cast<size_t>(blob));
   if (!SkipHeaders(at, end)) return false;
   at_ = end;
+  record.bytes = {begin, static_cast<size_t>(end - begin)};
   return at == end;
 }
 
@@ -90,6 +92,19 @@ absl::StatusOr<std::string_view> PlainRecords(std::string_view batch, std::strin
   RETURN_IF_ERROR(DecompressInto(static_cast<Compression>(header.codec_bits()), header.records(),
                                  kDecompressedBytesMax, scratch));
   return scratch;
+}
+
+absl::Status ForEachRecordFields(std::string_view batch, std::string& scratch,
+                                 absl::FunctionRef<bool(const RecordFields&)> visit) {
+  ASSIGN_OR_RETURN(const std::string_view records, PlainRecords(batch, scratch));
+  RecordCursor cursor(records);
+  RecordFields fields;
+  for (int32_t i = RecordBatchView(batch.data()).record_count(); i > 0; --i) {
+    if (!cursor.Next(fields))
+      return MakeError(Errc::kCorruptRecord, "a record in the batch does not add up");
+    if (!visit(fields)) break;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace garam

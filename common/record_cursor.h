@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/record_batch.h"
 #include "common/saturated.h"
@@ -20,6 +22,7 @@ inline constexpr size_t kDecompressedBytesMax = size_t{128} << 20;
 
 // The parts of one record that the broker looks at.
 struct RecordFields {
+  std::string_view bytes{};  // All of it, with its length before it.
   int64_t timestamp_delta_ms = 0;
   int32_t offset_delta = 0;
   bool has_key = false;
@@ -36,8 +39,6 @@ class RecordCursor {
   // False when the next record does not add up; the cursor is then of no use.
   bool Next(RecordFields& record);
   bool at_end() const { return at_ == end_; }
-  // Where the next record begins.
-  const char* at() const { return at_; }
 
  private:
   const char* at_;
@@ -54,5 +55,10 @@ inline int64_t TimestampOf(const RecordBatchView& batch, const RecordFields& rec
 // The plain bytes of the records of `batch` (a whole batch): its own bytes, or `scratch` after
 // decompression. Errors as DecompressInto's.
 absl::StatusOr<std::string_view> PlainRecords(std::string_view batch, std::string& scratch);
+
+// Calls `visit` for each record of `batch` (a whole batch) in order until it returns false; what it
+// sees lies in `batch` or in `scratch`. kCorruptRecord when the records do not add up.
+absl::Status ForEachRecordFields(std::string_view batch, std::string& scratch,
+                                 absl::FunctionRef<bool(const RecordFields&)> visit);
 
 }  // namespace garam

@@ -66,7 +66,11 @@ void IsrTracker::OnMatch(NodeId node, LogIndex match, MonoTime now) {
 }
 
 void IsrTracker::SetReachable(NodeId node, bool reachable, MonoTime now) {
-  unreachable_[node] = !reachable;
+  if (reachable) {
+    unreachable_since_.erase(node);
+  } else {
+    unreachable_since_.try_emplace(node, now);
+  }
   auto found = replicas_.find(node);
   if (found != replicas_.end()) Reconsider(node, found->second, now);
 }
@@ -78,11 +82,14 @@ void IsrTracker::SetCanAppend(NodeId node, bool can_append, MonoTime now) {
 }
 
 bool IsrTracker::Eligible(NodeId node) const {
-  auto says = [node](const std::map<NodeId, bool>& flags) {
-    auto found = flags.find(node);
-    return found != flags.end() && found->second;
-  };
-  return !says(unreachable_) && !says(cannot_append_);
+  const auto cannot_append = cannot_append_.find(node);
+  return !unreachable_since_.contains(node) &&
+         (cannot_append == cannot_append_.end() || !cannot_append->second);
+}
+
+std::optional<MonoTime> IsrTracker::UnreachableSince(NodeId node) const {
+  const auto found = unreachable_since_.find(node);
+  return found == unreachable_since_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void IsrTracker::Reconsider(NodeId node, Replica& replica, MonoTime now) {

@@ -47,6 +47,7 @@ class IsrTracker {
   // Ascending.
   std::vector<NodeId> Members() const;
   bool Contains(NodeId node) const;
+  std::optional<MonoTime> UnreachableSince(NodeId node) const;
   size_t size() const;
   // Rises at each change of the members.
   uint64_t version() const { return version_; }
@@ -71,7 +72,7 @@ class IsrTracker {
   Duration lag_max_;
   Duration own_pause_;
   std::map<NodeId, Replica> replicas_;
-  std::map<NodeId, bool> unreachable_;
+  std::map<NodeId, MonoTime> unreachable_since_;
   std::map<NodeId, bool> cannot_append_;
   LogIndex last_;
   LogIndex commit_;

@@ -5,7 +5,9 @@ usage: check_headers.py BUILD_DIR [ROOT]
 
 Each header becomes a file of two includes, compiled with the flags that BUILD_DIR's
 compile_commands.json gives a source of the same folder (or of the nearest one), as many at a time
-as there are cores. A header is skipped while nothing it includes is newer than its last success.
+as there are cores. A header is skipped while nothing it includes is newer than its last success; one
+with `#pragma once` also when the source of its name includes it before all others, for the build has
+shown it then.
 """
 import concurrent.futures
 import json
@@ -18,13 +20,27 @@ import sys
 SKIPPED = ("build",)
 
 
+def commands_of(build, root):
+    """Yields (source, entry) for each source of the tree that is compiled by itself."""
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        source = pathlib.Path(entry["directory"], entry["file"])
+        if source.is_relative_to(root) and not source.is_relative_to(build):
+            yield source, entry
+
+
+def shown_by_build(header, root, sources):
+    """Whether the source beside it shows that it stands alone."""
+    source = header.with_suffix(".cc")
+    if source not in sources or "#pragma once" not in header.read_text().splitlines():
+        return False
+    first = next((line for line in source.read_text().splitlines() if line.startswith("#include")), "")
+    return first == f'#include "{header.relative_to(root).as_posix()}"'
+
+
 def flags_by_folder(build, root):
     """folder -> compiler and flags of one source there, without source and output."""
     found = {}
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        source = pathlib.Path(entry["directory"], entry["file"])
-        if not source.is_relative_to(root) or source.is_relative_to(build):
-            continue
+    for source, entry in commands_of(build, root):
         words = entry.get("arguments") or shlex.split(entry["command"])
         if os.path.basename(words[0]) == "ccache":
             words = words[1:]
@@ -84,12 +100,15 @@ def check(header, root, flags, work):
 
 
 def check_tree(build, root):
-    """Returns (number of headers, complaints)."""
+    """Returns (number of headers compiled, complaints)."""
     flags = flags_by_folder(build, root)
+    sources = {source for source, _ in commands_of(build, root) if source.is_file()}
     headers = []
     for header in sorted(root.rglob("*.h")):
         parts = header.relative_to(root).parts
-        if parts[0] not in SKIPPED and not any(part.startswith(".") for part in parts):
+        if parts[0] in SKIPPED or any(part.startswith(".") for part in parts):
+            continue
+        if not shown_by_build(header, root, sources):
             headers.append(header)
     work = build / "header_checks"
     work.mkdir(exist_ok=True)
@@ -110,7 +129,7 @@ def main():
     count, errors = check_tree(build, root)
     for error in errors:
         print(error)
-    print(f"{count} headers, {len(errors)} that do not compile alone")
+    print(f"{count} headers that no source shows, {len(errors)} that do not compile alone")
     return 1 if errors else 0
 
 

@@ -134,6 +134,16 @@ class Headers(Tree):
     def test_refuses_a_header_without_a_guard(self):
         self.assertEqual(1, len(self.complaints(a="struct A {};\n")))
 
+    def test_leaves_a_header_to_the_source_that_begins_with_it(self):
+        leaning = {"b": "#pragma once\nstd::string F();\n"}
+        self.write("common/a.cc", '#include "common/a.h"\n')
+        self.assertEqual([], self.complaints(a=leaning["b"]))
+        self.assertEqual(1, len(self.complaints(**leaning)), "no source of its name")
+        self.write("common/a.cc", '#include <string>\n#include "common/a.h"\n')
+        self.assertEqual(2, len(self.complaints()), "another one comes first")
+        self.write("common/a.cc", '#include "common/a.h"\n')
+        self.assertEqual(2, len(self.complaints(a="std::string F();\n")), "no guard")
+
     def test_looks_again_when_an_included_header_changed(self):
         self.assertEqual([], self.complaints(
             a='#pragma once\n#include "common/b.h"\nB F();\n', b="#pragma once\nstruct B {};\n"))

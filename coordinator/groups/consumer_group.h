@@ -131,6 +131,7 @@ class ConsumerGroup {
   // Whether some of what it is to have is still another's.
   bool WaitsForOthers(const std::string& id, const ConsumerMember& member) const;
   PartitionsByName Named(const TopicPartitions& partitions) const;
+  Bytes AssignmentBytes(const Bytes& subscription, const ConsumerMember& member) const;
   void Hear(const std::string& id, Moment now);
   void Replace(const std::string& old_id, const std::string& id, Records& records);
   // Whether its subscription has changed.

@@ -131,12 +131,10 @@ absl::StatusOr<SyncAnswer> ConsumerGroup::Sync(const SyncRequest& request, Momen
   }
   timer.sync_until.reset();
   Hear(id, now);
-  const std::optional<Subscription> subscription = ParseSubscription(protocol.metadata);
   SyncAnswer answer;
   answer.protocol_type = std::string(kConsumerProtocolType);
   answer.protocol = protocol.name;
-  answer.assignment = EncodeAssignment(subscription ? subscription->version : int16_t{0},
-                                       Named(WithoutEpochs(member.assigned)));
+  answer.assignment = AssignmentBytes(protocol.metadata, member);
   return answer;
 }
 
@@ -196,6 +194,14 @@ PartitionsByName ConsumerGroup::Named(const TopicPartitions& partitions) const {
   return named;
 }
 
+// What `member` has, in the version that its `subscription` is written in.
+Bytes ConsumerGroup::AssignmentBytes(const Bytes& subscription,
+                                     const ConsumerMember& member) const {
+  const std::optional<Subscription> parsed = ParseSubscription(subscription);
+  return EncodeAssignment(parsed ? parsed->version : int16_t{0},
+                          Named(WithoutEpochs(member.assigned)));
+}
+
 kafka::GroupMetadataValue ConsumerGroup::ToClassic(Moment now) const {
   kafka::GroupMetadataValue value;
   value.protocol_type = std::string(kConsumerProtocolType);
@@ -221,9 +227,7 @@ kafka::GroupMetadataValue ConsumerGroup::ToClassic(Moment now) const {
     for (const ClassicProtocol& protocol : member.facts.classic->protocols) {
       if (protocol.name == value.protocol) seat.subscription = protocol.metadata;
     }
-    const std::optional<Subscription> subscription = ParseSubscription(seat.subscription);
-    seat.assignment = EncodeAssignment(subscription ? subscription->version : int16_t{0},
-                                       Named(WithoutEpochs(member.assigned)));
+    seat.assignment = AssignmentBytes(seat.subscription, member);
   }
   return value;
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "common/batch_bytes.h"
 #include "common/compression.h"
-#include "common/crc32c.h"
 #include "common/endian.h"
 #include "common/record_batch.h"
 #include "common/record_cursor.h"
@@ -14,37 +14,14 @@ namespace garam::storage {
 namespace {
 
 constexpr size_t kHeaderBytes = RecordBatchView::kHeaderBytes;
-constexpr size_t kLengthAt = 8;
-constexpr size_t kCrcAt = 17;
 constexpr size_t kAttributesAt = 21;
 constexpr size_t kBaseTimestampAt = 27;
 constexpr size_t kMaxTimestampAt = 35;
 constexpr size_t kCountAt = 57;
 constexpr uint16_t kCodecBits = 0x7;
 
-absl::Status DoesNotAddUp() {
-  return MakeError(Errc::kCorruptRecord, "a record in the batch does not add up");
-}
-
 bool HasHorizon(const RecordBatchView& batch) {
   return (batch.attributes() & kDeleteHorizonBit) != 0;
-}
-
-// Sets what depends on the rest.
-void Close(std::string& batch) {
-  StoreBigEndian<int32_t>(batch.data() + kLengthAt,
-                          static_cast<int32_t>(batch.size() - RecordBatchView::kLengthPrefixBytes));
-  StoreBigEndian<uint32_t>(batch.data() + kCrcAt,
-                           Crc32c(std::string_view(batch).substr(RecordBatchView::kCrcStart)));
-}
-
-void PutVarlong(int64_t value, std::string& out) {
-  uint64_t left = (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
-  while (left >= 0x80) {
-    out.push_back(static_cast<char>(left | 0x80));
-    left >>= 7;
-  }
-  out.push_back(static_cast<char>(left));
 }
 
 // Behind the variable-length number at `at`, which has been read before.
@@ -58,38 +35,34 @@ void PutWithDelta(std::string_view record, int64_t delta_ms, std::string& out) {
   const char* attributes = SkipNumber(record.data());
   const char* rest = SkipNumber(attributes + 1);
   std::string body(1, *attributes);
-  PutVarlong(delta_ms, body);
+  AppendVarint(body, delta_ms);
   body.append(rest, static_cast<size_t>(record.data() + record.size() - rest));
-  PutVarlong(static_cast<int64_t>(body.size()), out);
+  AppendVarint(out, static_cast<int64_t>(body.size()));
   out += body;
 }
 
 }  // namespace
 
-absl::StatusOr<BatchCleaner::Kept> BatchCleaner::Filter(std::string_view batch,
-                                                        std::string_view records) {
+absl::StatusOr<BatchCleaner::Kept> BatchCleaner::Filter(std::string_view batch) {
   const RecordBatchView header(batch.data());
   // Its tombstones have been here for long enough.
   const bool expired = HasHorizon(header) && header.base_timestamp_ms() <= rules_.now_ms;
-  RecordCursor cursor(records);
-  RecordFields fields;
   Kept kept;
   records_.clear();
-  for (int32_t i = 0; i < header.record_count(); ++i) {
-    const char* const begin = cursor.at();
-    if (!cursor.Next(fields)) return DoesNotAddUp();
+  RETURN_IF_ERROR(ForEachRecordFields(batch, scratch_, [&](const RecordFields& fields) {
     const Offset offset = header.base_offset() + fields.offset_delta;
     bool keep = offset >= rules_.end;
     if (!keep && fields.has_key) {
       const std::optional<Offset> latest = rules_.latest.Find(fields.key);
       keep = (!latest || offset >= *latest) && (fields.value || !expired);
     }
-    if (!keep) continue;
-    records_.append(begin, static_cast<size_t>(cursor.at() - begin));
+    if (!keep) return true;
+    records_ += fields.bytes;
     kept.max_timestamp_ms = std::max(kept.max_timestamp_ms, TimestampOf(header, fields));
     kept.tombstones = kept.tombstones || !fields.value;
     ++kept.count;
-  }
+    return true;
+  }));
   return kept;
 }
 
@@ -102,8 +75,7 @@ absl::StatusOr<BatchCleaner::Outcome> BatchCleaner::Clean(std::string_view batch
   }
   // Markers of transactions are not keyed records.
   if (header.control()) return Outcome::kAsItWas;
-  ASSIGN_OR_RETURN(const std::string_view records, PlainRecords(batch, scratch_));
-  ASSIGN_OR_RETURN(const Kept kept, Filter(batch, records));
+  ASSIGN_OR_RETURN(const Kept kept, Filter(batch));
   records_dropped_ += static_cast<uint64_t>(header.record_count() - kept.count);
   if (kept.count == 0) {
     WriteEmpty(batch);
@@ -128,7 +100,7 @@ void BatchCleaner::WriteEmpty(std::string_view batch) {
       out_.data() + kAttributesAt,
       static_cast<uint16_t>(header.attributes() & ~(kCodecBits | kDeleteHorizonBit)));
   StoreBigEndian<int32_t>(out_.data() + kCountAt, 0);
-  Close(out_);
+  SealBatch(out_);
 }
 
 // Gives the records in records_ the timestamps that they had, from another base.
@@ -138,14 +110,12 @@ void BatchCleaner::Rebase(std::string_view batch, int64_t horizon_ms) {
   rebased.reserve(records_.size() + records_.size() / 16);
   RecordCursor cursor(records_);
   RecordFields fields;
-  while (!cursor.at_end()) {
-    const char* const begin = cursor.at();
-    if (!cursor.Next(fields)) break;  // They have been read before.
+  while (!cursor.at_end() && cursor.Next(fields)) {
     const int64_t timestamp_ms =
         SaturatedSum(header.base_timestamp_ms(), fields.timestamp_delta_ms);
     const int64_t delta_ms = static_cast<int64_t>(static_cast<uint64_t>(timestamp_ms) -
                                                   static_cast<uint64_t>(horizon_ms));
-    PutWithDelta({begin, static_cast<size_t>(cursor.at() - begin)}, delta_ms, rebased);
+    PutWithDelta(fields.bytes, delta_ms, rebased);
   }
   records_ = std::move(rebased);
 }
@@ -171,7 +141,7 @@ void BatchCleaner::WriteBatch(std::string_view batch, const Kept& kept, bool set
   }
   StoreBigEndian<int64_t>(out_.data() + kMaxTimestampAt, kept.max_timestamp_ms);
   StoreBigEndian<int32_t>(out_.data() + kCountAt, kept.count);
-  Close(out_);
+  SealBatch(out_);
 }
 
 absl::StatusOr<Offset> NoteKeys(std::string_view batch, Offset from, OffsetMap& map,
@@ -180,16 +150,14 @@ absl::StatusOr<Offset> NoteKeys(std::string_view batch, Offset from, OffsetMap& 
   if (header.control() || header.record_count() == 0 || header.next_offset() <= from) {
     return header.next_offset();
   }
-  ASSIGN_OR_RETURN(const std::string_view records, PlainRecords(batch, scratch));
-  RecordCursor cursor(records);
-  RecordFields fields;
-  for (int32_t i = 0; i < header.record_count(); ++i) {
-    if (!cursor.Next(fields)) return DoesNotAddUp();
+  Offset stopped = header.next_offset();
+  RETURN_IF_ERROR(ForEachRecordFields(batch, scratch, [&](const RecordFields& fields) {
     const Offset offset = header.base_offset() + fields.offset_delta;
-    if (!fields.has_key || offset < from) continue;
-    if (!map.Put(fields.key, offset)) return offset;
-  }
-  return header.next_offset();
+    if (!fields.has_key || offset < from || map.Put(fields.key, offset)) return true;
+    stopped = offset;
+    return false;
+  }));
+  return stopped;
 }
 
 }  // namespace garam::storage

@@ -54,7 +54,7 @@ class BatchCleaner {
     bool tombstones = false;
   };
 
-  absl::StatusOr<Kept> Filter(std::string_view batch, std::string_view records);
+  absl::StatusOr<Kept> Filter(std::string_view batch);
   void WriteEmpty(std::string_view batch);
   void WriteBatch(std::string_view batch, const Kept& kept, bool sets_horizon);
   void Rebase(std::string_view batch, int64_t horizon_ms);

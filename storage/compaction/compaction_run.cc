@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/mutation.h"
 #include "common/status.h"
 #include "storage/compaction/cleaning_choice.h"
 
 namespace garam::storage {
 namespace {
-
-constexpr size_t kWindowBytes = 1 << 20;
 
 // No more keys than offsets.
 uint64_t KeysMax(const CompactionInput& input) {
@@ -44,42 +41,32 @@ absl::StatusOr<CompactionRun::Did> CompactionRun::Step(size_t bytes_max) {
 }
 
 absl::Status CompactionRun::NoteKeysOf(size_t bytes_max) {
-  const SealedSegment& source = input_.segments[source_];
-  if (!scanner_) {
-    ASSIGN_OR_RETURN(file_, source.file->Get());
-    at_ = FirstPoint(source.header);
-    scanner_.emplace(*file_, IoMode::kWait, at_.position, source.end.position, kWindowBytes);
-  }
-  const int64_t until = bytes_read_ + static_cast<int64_t>(bytes_max);
-  while (bytes_read_ < until && at_.index < source.end.index) {
+  if (!reading_) reading_.emplace(input_.segments[source_]);
+  for (const int64_t until = bytes_read_ + static_cast<int64_t>(bytes_max); bytes_read_ < until;) {
     Frame frame;
-    ASSIGN_OR_RETURN(const FrameFound found, scanner_->Peek(/*whole=*/true, &frame));
-    if (found != FrameFound::kFrame || !FrameChecksOut(frame) || frame.offset != at_.offset) {
-      return MakeError(Errc::kCorruptRecord,
-                       absl::StrCat(source.file->path(), " is damaged at byte ", at_.position));
+    ASSIGN_OR_RETURN(const bool more, reading_->Peek(&frame));
+    if (!more) {
+      reading_.reset();
+      ++source_;
+      return absl::OkStatus();
     }
     if (frame.batch) {
       ASSIGN_OR_RETURN(const Offset stopped,
                        NoteKeys(frame.view(), input_.clean.before, map_, scratch_));
-      if (stopped < at_.After(frame).offset) {
+      if (stopped < reading_->at().After(frame).offset) {
         BeginCleaning(stopped);
         return absl::OkStatus();
       }
     }
-    at_ = at_.After(frame);
     bytes_read_ += static_cast<int64_t>(frame.size);
-    scanner_->Skip(frame);
-  }
-  if (at_.index >= source.end.index) {
-    scanner_.reset();
-    ++source_;
+    reading_->Skip(frame);
   }
   return absl::OkStatus();
 }
 
 // Every key below `end` that may have been replaced is in the map.
 void CompactionRun::BeginCleaning(Offset end) {
-  scanner_.reset();
+  reading_.reset();
   clean_.before = end;
   rules_.emplace(CleaningRules{map_, end, input_.now_ms, input_.delete_retention_ms});
   batches_.emplace(*rules_);
@@ -119,6 +106,7 @@ absl::StatusOr<CompactionRun::Did> CompactionRun::CleanSome(size_t bytes_max) {
 void CompactionRun::Discard() {
   if (cleaner_ != nullptr) cleaner_->Discard();
   if (cleaned_) refused_ = cleaned_->path;
+  // What cannot be removed now the log's next start removes.
   if (!refused_.empty()) fs_.Remove(refused_).IgnoreError();
 }
 

@@ -71,9 +71,7 @@ class CompactionRun {
   OffsetMap map_;
   // Of the first half.
   size_t source_ = 0;
-  std::shared_ptr<File> file_;
-  std::optional<FrameScanner> scanner_;
-  SegmentPoint at_;
+  std::optional<SegmentSource> reading_;
   std::string scratch_;
   // Of the second.
   std::optional<CleaningRules> rules_;

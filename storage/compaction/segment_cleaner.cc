@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/record_batch.h"
 #include "common/status.h"
-#include "storage/segment_check.h"
 
 namespace garam::storage {
 namespace {
 
-constexpr size_t kWindowBytes = 1 << 20;
 constexpr size_t kFlushBytes = 1 << 20;
 
 // A free name. What an earlier pass has handed out keeps its own until the log comes to it.
@@ -43,13 +40,8 @@ SegmentCleaner::SegmentCleaner(FileSystem& fs, const std::string& dir,
       path_(FreePath(fs, dir, group_.front().header)) {}
 
 void SegmentCleaner::Discard() {
+  // What cannot be removed now the log's next start removes.
   if (std::exchange(made_, false)) fs_.Remove(path_).IgnoreError();
-}
-
-absl::Status SegmentCleaner::Damaged() const {
-  return MakeError(Errc::kCorruptRecord,
-                   absl::StrCat(group_[source_].file->path(), " is damaged at byte ",
-                                source_at_.position, " (offset ", source_at_.offset.value(), ")"));
 }
 
 absl::Status SegmentCleaner::Begin() {
@@ -67,27 +59,17 @@ absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
   if (file_ == nullptr) RETURN_IF_ERROR(Begin());
   const int64_t until = bytes_read_ + static_cast<int64_t>(bytes_max);
   while (bytes_read_ < until && source_ < group_.size()) {
-    const SealedSegment& source = group_[source_];
-    if (!scanner_) {
-      ASSIGN_OR_RETURN(source_file_, source.file->Get());
-      source_at_ = FirstPoint(source.header);
-      scanner_.emplace(*source_file_, IoMode::kWait, source_at_.position, source.end.position,
-                       kWindowBytes);
-    }
-    if (source_at_.index >= source.end.index) {
-      RETURN_IF_ERROR(EndOfSource());
+    if (!reading_) reading_.emplace(group_[source_]);
+    Frame frame;
+    ASSIGN_OR_RETURN(const bool more, reading_->Peek(&frame));
+    if (!more) {
+      reading_.reset();
+      ++source_;
       continue;
     }
-    Frame frame;
-    ASSIGN_OR_RETURN(const FrameFound found, scanner_->Peek(/*whole=*/true, &frame));
-    const bool fits = found == FrameFound::kFrame && FrameChecksOut(frame) &&
-                      frame.offset == source_at_.offset &&
-                      (frame.batch || (HasPlaceInLog(frame) && frame.index == source_at_.index));
-    if (!fits) return Damaged();
     RETURN_IF_ERROR(CleanFrame(frame));
-    source_at_ = source_at_.After(frame);
     bytes_read_ += static_cast<int64_t>(frame.size);
-    scanner_->Skip(frame);
+    reading_->Skip(frame);
     if (out_.size() >= kFlushBytes) RETURN_IF_ERROR(Flush());
   }
   if (source_ < group_.size()) return false;
@@ -95,21 +77,11 @@ absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
   return true;
 }
 
-absl::Status SegmentCleaner::EndOfSource() {
-  const SealedSegment& source = group_[source_];
-  if (source_at_.index != source.end.index || source_at_.offset != source.end.offset ||
-      source_at_.checksum != source.end.checksum) {
-    return Damaged();
-  }
-  scanner_.reset();
-  ++source_;
-  return absl::OkStatus();
-}
-
 // Of one frame, at the place that is being read.
 EntryGap SegmentCleaner::GapOf(const Frame& frame) const {
-  const SegmentPoint after = source_at_.After(frame);
-  return {source_at_.index, after.index - 1, source_at_.offset, after.offset, frame.term};
+  const SegmentPoint& at = reading_->at();
+  const SegmentPoint after = at.After(frame);
+  return {at.index, after.index - 1, at.offset, after.offset, frame.term};
 }
 
 void SegmentCleaner::Drop(const EntryGap& gap) {
@@ -158,8 +130,8 @@ void SegmentCleaner::WritePending(size_t left) {
 
 absl::Status SegmentCleaner::CleanFrame(const Frame& frame) {
   if (frame.batch) return CleanBatch(frame);
-  const bool last =
-      source_ + 1 == group_.size() && source_at_.After(frame).index == group_[source_].end.index;
+  const bool last = source_ + 1 == group_.size() &&
+                    reading_->at().After(frame).index == group_[source_].end.index;
   if (!last && !StaysForGood(frame.kind)) {
     Drop(GapOf(frame));
   } else if (!last && held_) {
@@ -174,7 +146,7 @@ absl::Status SegmentCleaner::CleanFrame(const Frame& frame) {
 absl::Status SegmentCleaner::CleanBatch(const Frame& frame) {
   ASSIGN_OR_RETURN(const BatchCleaner::Outcome outcome, batches_.Clean(frame.view()));
   const bool named =
-      std::binary_search(producer_batches_.begin(), producer_batches_.end(), source_at_.index);
+      std::binary_search(producer_batches_.begin(), producer_batches_.end(), reading_->at().index);
   if (outcome == BatchCleaner::Outcome::kEmpty && !named) {
     Hold({GapOf(frame), batches_.bytes()});
     return absl::OkStatus();

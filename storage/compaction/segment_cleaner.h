@@ -23,7 +23,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "storage/compaction/batch_cleaner.h"
-#include "storage/frame_scanner.h"
+#include "storage/compaction/segment_source.h"
 #include "storage/log.h"
 
 namespace garam::storage {
@@ -59,7 +59,6 @@ class SegmentCleaner {
   absl::Status Begin();
   absl::Status CleanFrame(const Frame& frame);
   absl::Status CleanBatch(const Frame& frame);
-  absl::Status EndOfSource();
   EntryGap GapOf(const Frame& frame) const;
   void Drop(const EntryGap& gap);
   void Hold(Pending last_batch);
@@ -68,7 +67,6 @@ class SegmentCleaner {
   void Emit(std::string_view bytes);
   absl::Status Flush();
   absl::Status Finish();
-  absl::Status Damaged() const;
 
   FileSystem& fs_;
   const std::vector<SealedSegment> group_;
@@ -80,11 +78,9 @@ class SegmentCleaner {
   bool made_ = false;  // The file is there, and ours to remove.
   bool finished_ = false;
 
-  size_t source_ = 0;  // The segment of the group that is being read,
-  std::shared_ptr<File> source_file_;
-  std::optional<FrameScanner> scanner_;
-  SegmentPoint source_at_;  // and where.
-  SegmentPoint at_;         // The end of what is written.
+  size_t source_ = 0;                     // The segment of the group that is being read,
+  std::optional<SegmentSource> reading_;  // and where.
+  SegmentPoint at_;                       // The end of what is written.
   Term last_term_;
   std::shared_ptr<SegmentIndex> index_;
   std::string out_;

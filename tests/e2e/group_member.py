@@ -3,7 +3,8 @@
   group_member.py CLIENT BOOTSTRAP GROUP TOPIC [key=value…]
 
 Each line is a JSON list: ["assigned", partitions…] has all that it now has, ["read", partition, offset,
-value] a record, ["committed", partition, offset] what the group's coordinator has confirmed. Offsets are
+value] a record, ["committed", partition, offset] what the group's coordinator has confirmed. A topic that
+begins with ^ is librdkafka's: an expression; partitions have their topic's name before them then. Offsets are
 committed after each poll, so that what was said may be said again, and nothing is left out. SIGINT makes
 it leave. The programs of clients/ say the same.
 """
@@ -20,25 +21,30 @@ class Stopped(Exception):
     """Somebody pressed Ctrl-C."""
 
 
+def name_of(topic, partition, subscribed):
+    return partition if topic == subscribed else f"{topic}-{partition}"
+
+
 class Assigned:
     """What the consumer has, whether it is told of all or of what changes."""
 
-    def __init__(self):
+    def __init__(self, topic):
+        self.topic = topic
         self.partitions = set()
 
     def more(self, parts):
-        self.partitions |= {part.partition for part in parts}
+        self.partitions |= {name_of(part.topic, part.partition, self.topic) for part in parts}
         say("assigned", *sorted(self.partitions))
 
     def fewer(self, parts):
-        self.partitions -= {part.partition for part in parts}
+        self.partitions -= {name_of(part.topic, part.partition, self.topic) for part in parts}
         say("assigned", *sorted(self.partitions))
 
 
 def by_kafka_python(bootstrap, group, topic, settings):
     import kafka
 
-    assigned = Assigned()
+    assigned = Assigned(topic)
 
     class Listener(kafka.ConsumerRebalanceListener):
         def on_partitions_revoked(self, revoked):
@@ -79,7 +85,7 @@ def commit_of_kafka_python(consumer, polled):
 def by_librdkafka(bootstrap, group, topic, settings):
     import confluent_kafka
 
-    assigned = Assigned()
+    assigned = Assigned(topic)
     consumer = confluent_kafka.Consumer(
         {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
          "enable.auto.commit": False, **settings})
@@ -90,7 +96,8 @@ def by_librdkafka(bootstrap, group, topic, settings):
         while True:
             records = [record for record in consumer.consume(100, 0.2) if record.error() is None]
             for record in records:
-                say("read", record.partition(), record.offset(), record.value().decode())
+                partition = name_of(record.topic(), record.partition(), topic)
+                say("read", partition, record.offset(), record.value().decode())
             if records:
                 commit_of_librdkafka(consumer)
     except Stopped:
@@ -111,46 +118,7 @@ def commit_of_librdkafka(consumer):
             say("committed", part.partition, part.offset)
 
 
-def by_consumer_protocol(bootstrap, group, topic, settings):
-    """librdkafka under KIP-848: it is told what changes. A topic that begins with ^ is an expression."""
-    import confluent_kafka
-
-    owned = set()
-
-    def name(part):
-        return part.partition if part.topic == topic else f"{part.topic}-{part.partition}"
-
-    def on_assign(_, parts):
-        owned.update(name(part) for part in parts)
-        say("assigned", *sorted(owned))
-
-    def on_revoke(_, parts):
-        owned.difference_update(name(part) for part in parts)
-        say("assigned", *sorted(owned))
-
-    consumer = confluent_kafka.Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": group, "group.protocol": "consumer",
-         "auto.offset.reset": "earliest", "enable.auto.commit": False,
-         "topic.metadata.refresh.interval.ms": 1000, **settings})
-    consumer.subscribe([topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_revoke)
-    try:
-        while True:
-            records = [record for record in consumer.consume(100, 0.2) if record.error() is None]
-            for record in records:
-                say("read", name_of(record, topic), record.offset(), record.value().decode())
-            if records:
-                commit_of_librdkafka(consumer)
-    except Stopped:
-        consumer.close()
-
-
-def name_of(record, topic):
-    partition = record.partition()
-    return partition if record.topic() == topic else f"{record.topic()}-{partition}"
-
-
-CLIENTS = {"kafka-python": by_kafka_python, "librdkafka": by_librdkafka,
-           "consumer-protocol": by_consumer_protocol}
+CLIENTS = {"kafka-python": by_kafka_python, "librdkafka": by_librdkafka}
 
 
 def stop(*_):

@@ -29,18 +29,13 @@ CLIENTS = {
     "franz-go": (lambda: client_programs.go("member"), CLASSIC),
     "kafkajs": (lambda: client_programs.js("member"), CLASSIC),
 }
-# As librdkafka-consumer, and it says which topic each partition is of: a topic that begins with ^ is
-# an expression.
-OF_MANY_TOPICS = {
-    "consumer-protocol": (lambda: [sys.executable, str(SCRIPT), "consumer-protocol"], {}),
-}
 
 
 class Member:
     """One process that says what group_member.py says; its lines are taken as they come."""
 
     def __init__(self, client, cluster, group, topic, settings=None):
-        command, own = {**CLIENTS, **OF_MANY_TOPICS}[client]
+        command, own = CLIENTS[client]
         more = [f"{key}={value}" for key, value in {**own, **(settings or {})}.items()]
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *command(), cluster.bootstrap(), group, topic, *more],

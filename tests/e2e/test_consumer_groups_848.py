@@ -8,7 +8,7 @@ import kafka_wire as wire
 from cluster import eventually
 from group_members import WAIT, awaits, describe, members, produce  # noqa: F401 (a fixture)
 
-CLIENT = "consumer-protocol"
+CLIENT = "librdkafka-consumer"
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_regular_expression_finds_topics_as_they_come(healthy, members):
     healthy.create_topic("red-1", 1)
     healthy.create_topic("blue-1", 1)
     group = members(CLIENT, healthy, "by-expression", "^red-.*")
-    member = group.add()
+    member = group.add({"topic.metadata.refresh.interval.ms": "1000"})
     eventually(lambda: member.partitions == ["red-1-0"], WAIT, "it reads what there is")
     healthy.create_topic("red-2", 2)
     eventually(lambda: member.partitions == ["red-1-0", "red-2-0", "red-2-1"], WAIT,

@@ -86,6 +86,13 @@ def files(broker, topic):
     return [path for path in broker.data.glob(f"{topic}-0.*/*.log*")]
 
 
+def awaits_a_look(cluster, witness):
+    """The brokers have looked at every log since: one that was too long is not any more."""
+    cluster.create_topic(witness, 1, configs={"retention.ms": str(HOUR_MS)})
+    produce_at(cluster, witness, now_ms() - 2 * HOUR_MS)
+    eventually(lambda: bounds(cluster, witness) == (1, 1), what="the witness is looked at")
+
+
 def bytes_on_disk(broker, topic):
     return sum(path.stat().st_size for path in files(broker, topic) if path.exists())
 
@@ -108,7 +115,7 @@ def test_what_is_too_old_goes_also_where_nothing_is_written(healthy):
     topic = "by-time"
     healthy.create_topic(topic, 1, configs={"segment.bytes": str(SEGMENT)})
     write(healthy, topic, 12)
-    time.sleep(0.5)  # A few looks of the brokers, which must change nothing.
+    awaits_a_look(healthy, "by-time-witness")
     assert bounds(healthy, topic) == (0, 12)
     alter(healthy, topic, retention_ms=1000)
     eventually(lambda: bounds(healthy, topic) == (12, 12), what="all records are too old")
@@ -125,7 +132,7 @@ def test_records_go_by_their_own_time(healthy):
     assert produce_at(healthy, topic, now_ms() - 2 * HOUR_MS).offset() == 0
     eventually(lambda: bounds(healthy, topic) == (1, 1), what="what came in old goes at once")
     assert produce_at(healthy, topic, now_ms()).offset() == 1
-    time.sleep(0.5)
+    awaits_a_look(healthy, "old-records-witness")
     assert bounds(healthy, topic) == (1, 2)
 
 

@@ -20,7 +20,7 @@ using kafka::FetchRequest;
 using kafka::FetchResponse;
 
 constexpr int16_t kFirstVersionWithTopLevelError = 7;
-constexpr int16_t kFirstVersionWithTopicIds = 13;
+constexpr int16_t kFirstFetchWithTopicIds = 13;
 constexpr int16_t kFirstVersionWithReplicaState = 15;
 constexpr int16_t kFirstVersionWithHints = 16;
 constexpr int8_t kReadCommitted = 1;
@@ -34,7 +34,7 @@ FetchSessionRequest ToSessionRequest(const FetchRequest& message, int16_t versio
   FetchSessionRequest request;
   request.session_id = message.session_id;
   request.session_epoch = message.session_epoch;
-  request.by_topic_id = version >= kFirstVersionWithTopicIds;
+  request.by_topic_id = version >= kFirstFetchWithTopicIds;
   for (const auto& topic : message.topics) {
     for (const auto& partition : topic.partitions) {
       FetchWish& wish = request.wishes.emplace_back();
@@ -132,7 +132,7 @@ class FetchOperation : public std::enable_shared_from_this<FetchOperation> {
     spec.last_fetched_epoch = EpochOf(wish.last_fetched_epoch);
     spec.bytes_max = static_cast<size_t>(wish.bytes_max);
     absl::StatusOr<std::shared_ptr<Partition>> partition =
-        request_->version() >= kFirstVersionWithTopicIds
+        request_->version() >= kFirstFetchWithTopicIds
             ? broker.Find(wish.key.topic_id, wish.key.partition)
             : broker.Find(wish.key.topic, wish.key.partition);
     return FetchItem{std::move(partition), spec};

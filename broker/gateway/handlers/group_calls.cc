@@ -1,6 +1,7 @@
 #include "broker/gateway/handlers/group_calls.h"
 
 #include "common/status.h"
+#include "coordinator/groups/group_errors.h"
 
 namespace garam {
 
@@ -12,10 +13,7 @@ absl::StatusOr<std::shared_ptr<Partition>> FindCoordinatorHere(Broker& broker,
   }
   absl::StatusOr<std::shared_ptr<Partition>> partition =
       broker.Find(topic->id, GroupPartition(group, static_cast<int32_t>(topic->partitions.size())));
-  if (!partition.ok()) {
-    return MakeError(Errc::kNotCoordinator,
-                     "another broker coordinates this group: look it up anew");
-  }
+  if (!partition.ok()) return NotCoordinator();
   return partition;
 }
 

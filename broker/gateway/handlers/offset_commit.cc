@@ -15,7 +15,7 @@ using kafka::OffsetCommitRequest;
 using kafka::OffsetCommitResponse;
 
 constexpr int16_t kFirstVersionWithMemberEpochs = 9;
-constexpr int16_t kFirstVersionWithTopicIds = 10;
+constexpr int16_t kFirstOffsetCommitWithTopicIds = 10;
 
 class OffsetCommitOperation : public std::enable_shared_from_this<OffsetCommitOperation> {
  public:
@@ -49,7 +49,7 @@ class OffsetCommitOperation : public std::enable_shared_from_this<OffsetCommitOp
   using Partition = OffsetCommitRequest::OffsetCommitRequestPartition;
 
   void Take(const Topic& topic) {
-    const bool by_id = request_->version() >= kFirstVersionWithTopicIds;
+    const bool by_id = request_->version() >= kFirstOffsetCommitWithTopicIds;
     const std::shared_ptr<const TopicImage> known =
         by_id ? image_->FindTopic(topic.topic_id) : image_->FindTopic(std::string(topic.name));
     auto& answer = response_.topics.emplace_back();

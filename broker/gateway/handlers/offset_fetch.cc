@@ -18,7 +18,7 @@ using OptionalTopics = std::optional<std::vector<TopicPartition>>;  // Nothing: 
 
 constexpr int16_t kFirstVersionWithError = 2;
 constexpr int16_t kFirstVersionWithGroups = 8;
-constexpr int16_t kFirstVersionWithTopicIds = 10;
+constexpr int16_t kFirstOffsetFetchWithTopicIds = 10;
 
 using AskedBy = std::optional<GroupCoordinator::EpochOfMember>;
 
@@ -83,7 +83,7 @@ class OffsetFetchOperation : public std::enable_shared_from_this<OffsetFetchOper
                                            group.member_epoch};
   }
 
-  bool by_id() const { return request_->version() >= kFirstVersionWithTopicIds; }
+  bool by_id() const { return request_->version() >= kFirstOffsetFetchWithTopicIds; }
 
   // Empty for an id that nobody knows.
   template <class Topic>

@@ -21,7 +21,7 @@ using kafka::ProduceRequest;
 using kafka::ProduceResponse;
 
 constexpr int16_t kFirstVersionWithHints = 10;
-constexpr int16_t kFirstVersionWithTopicIds = 13;
+constexpr int16_t kFirstProduceWithTopicIds = 13;
 
 std::optional<Acks> ToAcks(int16_t acks) {
   switch (acks) {
@@ -80,7 +80,7 @@ class ProduceOperation : public std::enable_shared_from_this<ProduceOperation> {
     if (!acks_.has_value())
       return Fail(place, MakeError(Errc::kInvalidAcks, "acks must be -1, 0 or 1"));
     absl::StatusOr<std::shared_ptr<Partition>> partition =
-        request_->version() >= kFirstVersionWithTopicIds
+        request_->version() >= kFirstProduceWithTopicIds
             ? request_->broker().Find(topic.topic_id, data.index)
             : request_->broker().Find(topic.name, data.index);
     if (!partition.ok()) return Fail(place, partition.status());

@@ -93,6 +93,17 @@ TEST_F(IsrTest, ASuspectNodeLeavesAtOnceAndReturnsWhenItHasWhatIsCommitted) {
   EXPECT_TRUE(isr_.Contains(kB));
 }
 
+TEST_F(IsrTest, KnowsSinceWhenANodeIsUnreachable) {
+  EXPECT_EQ(isr_.UnreachableSince(kB), std::nullopt);
+  const MonoTime since = now_;
+  isr_.SetReachable(kB, false, now_);
+  now_ += Millis(5000);
+  isr_.SetReachable(kB, false, now_);
+  EXPECT_EQ(isr_.UnreachableSince(kB), since) << "it was said twice";
+  isr_.SetReachable(kB, true, now_);
+  EXPECT_EQ(isr_.UnreachableSince(kB), std::nullopt);
+}
+
 TEST_F(IsrTest, AReplicaThatCannotAppendLeavesAtOnceTheLeaderToo) {
   isr_.SetCanAppend(kC, false, now_);
   isr_.SetCanAppend(kA, false, now_);

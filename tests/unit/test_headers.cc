@@ -1,0 +1,1 @@
+// Nothing: it is compiled for the headers that all tests share.
