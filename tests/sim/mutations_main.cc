@@ -41,7 +41,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kVoteRequestEarly, "vote request before durable"},
       {Mutation::kCommitOldTerm, "commit old-term entries", 5000, "figure-8", 1043},
       {Mutation::kNoNoop, "no no-op at election"},
-      {Mutation::kStepDownTruncates, "step-down truncates"},
+      {Mutation::kStepDownTruncates, "step-down truncates", 4000, "hectic"},
       {Mutation::kEmptyAppendAcks, "empty append acks all"},
       {Mutation::kFlushRacesTruncation, "flush races truncation", 4000, "stalls", 291},
       {Mutation::kNoJointStep, "no joint step", 4000, "moves", 194},
