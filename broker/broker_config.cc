@@ -292,6 +292,7 @@ absl::Status Loader::LoadGroups() {
   groups.limits.session_timeout_max = MillisOf("group.max.session.timeout.ms");
   groups.limits.initial_rebalance_delay = MillisOf("group.initial.rebalance.delay.ms");
   groups.limits.group_size_max = static_cast<size_t>(*settings_.Int("group.max.size"));
+  groups.limits.groups_max = static_cast<size_t>(*settings_.Int("garam.groups.max"));
   groups.limits.offset_metadata_bytes_max =
       static_cast<size_t>(*settings_.Int("offset.metadata.max.bytes"));
   groups.limits.offsets_retention =

@@ -79,6 +79,8 @@ constexpr std::array kOptions = {
     ConfigOption{"group.max.session.timeout.ms", kInt, "1800000",
                  "The longest session that a member may ask for", 1},
     ConfigOption{"group.max.size", kInt, "2147483647", "Members of one group", 1},
+    ConfigOption{"garam.groups.max", kInt, "20000",
+                 "Groups that one partition of __consumer_offsets takes, empty ones included", 1},
     ConfigOption{"group.consumer.assignors", kList, "uniform,range",
                  "What members of the consumer protocol may ask for; the first is the default", 0,
                  kUnlimited, "uniform, range"},

@@ -55,7 +55,7 @@ def raw(cluster, topic, interval_us):
 
 
 def librdkafka(cluster, topic, interval_us):
-    python = _venv_python()
+    python = venv_python()
     script = paths.ROOT / "bench" / "rdkafka_probe.py"
     version = subprocess.run([python, script, "--version"], capture_output=True, text=True,
                              check=True).stdout.strip()
@@ -67,7 +67,7 @@ def librdkafka(cluster, topic, interval_us):
 CLIENTS = {"raw": raw, "librdkafka": librdkafka}
 
 
-def _venv_python():
+def venv_python():
     for venv in (TEST_VENV, OWN_VENV):
         if (venv / "bin" / "python3").exists():
             return str(venv / "bin" / "python3")

@@ -172,6 +172,13 @@ std::string GroupCoordinator::FreshMemberId(const JoinRequest& request) {
                       Uuid::Generate(env_.random).ToHyphenated());
 }
 
+// For one group more.
+absl::Status GroupCoordinator::CheckRoom() const {
+  if (groups_.size() < env_.limits.groups_max) return absl::OkStatus();
+  return MakeError(Errc::kGroupFull,
+                   "the broker keeps no more groups: delete some, or raise garam.groups.max");
+}
+
 absl::Status GroupCoordinator::CheckJoin(const std::string& group,
                                          const JoinRequest& request) const {
   RETURN_IF_ERROR(CheckGroupId(group));
@@ -193,6 +200,7 @@ void GroupCoordinator::Join(const std::string& group, JoinRequest request, JoinD
   if (absl::Status status = CheckJoin(group, request); !status.ok()) return refuse(status);
   if (*found == nullptr) {
     if (!request.member.id.empty()) return refuse(UnknownMember());
+    if (absl::Status status = CheckRoom(); !status.ok()) return refuse(status);
     found = &Make(group, nullptr);
   }
   request.fresh_member_id = FreshMemberId(request);
@@ -248,6 +256,7 @@ void GroupCoordinator::CommitOffsets(const std::string& group, OffsetCommit comm
     if (commit.generation >= 0) {
       return std::move(done)(MakeError(Errc::kIllegalGeneration, "the group is gone: join again"));
     }
+    if (absl::Status status = CheckRoom(); !status.ok()) return std::move(done)(status);
     found = &Make(group, nullptr);
   }
   const absl::Status status = With(group, [&] { return CheckCommit(**found, commit); });

@@ -62,7 +62,8 @@ class GroupCoordinator {
   void Resign();
   bool leads() const { return leads_; }
 
-  // kInvalidGroupId, kInvalidSessionTimeout, kUnknownMemberId, kMemberIdRequired, kGroupFull,
+  // kInvalidGroupId, kInvalidSessionTimeout, kUnknownMemberId, kMemberIdRequired, kGroupFull (so
+  // are those of limits.groups_max: also where a first commit would make a group),
   // kInconsistentGroupProtocol, kFencedInstanceId, kCoordinatorLoading (the group is being
   // deleted).
   void Join(const std::string& group, JoinRequest request, JoinDone done);
@@ -140,6 +141,7 @@ class GroupCoordinator {
   // What stands in the store makes it one or the other; nothing: an empty classic group.
   Group& Make(const std::string& group, const GroupStore::Group* stored);
   ClassicGroup::Env EnvOf(const std::string& group);
+  absl::Status CheckRoom() const;
   absl::Status CheckJoin(const std::string& group, const JoinRequest& request) const;
   void Settle(const std::string& group);
   void Erase(const std::string& group);

@@ -29,6 +29,9 @@ void GroupCoordinator::Heartbeat(const std::string& group, ConsumerHeartbeat req
   std::unique_ptr<ConsumerGroup> fresh;
   if (*found == nullptr || !(*found)->consumer) {
     if (!joins) return std::move(done)(NoSuchGroup(group));
+    if (*found == nullptr) {
+      if (absl::Status status = CheckRoom(); !status.ok()) return std::move(done)(status);
+    }
     const bool goes_on = *found != nullptr && !(*found)->empty();
     fresh = goes_on ? Upgraded(group, *(*found)->classic, records)
                     : std::make_unique<ConsumerGroup>(ConsumerEnvOf(group));

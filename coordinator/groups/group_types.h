@@ -51,6 +51,7 @@ struct GroupLimits {
   Duration session_timeout_max = Millis(1800000);
   Duration initial_rebalance_delay = Millis(3000);
   size_t group_size_max = SIZE_MAX;  // Members.
+  size_t groups_max = SIZE_MAX;      // Of one partition of __consumer_offsets, empty ones included.
   size_t offset_metadata_bytes_max = 4096;
   Duration offsets_retention = std::chrono::hours(24 * 7);
   ConsumerGroupLimits consumers{};

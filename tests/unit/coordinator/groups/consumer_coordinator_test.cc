@@ -56,6 +56,18 @@ class ConsumerCoordinatorTest : public GroupTest {
   std::string ListedType() const { return coordinator_->List()->at(0).type; }
 };
 
+TEST_F(ConsumerCoordinatorTest, ANewGroupNeedsRoom) {
+  limits_.groups_max = 1;
+  Open();
+  CommitOffset(1, "", -1, "another");
+  Commit();
+  EXPECT_EQ(ErrorOf(Joining("a")), Errc::kGroupFull);
+  coordinator_->DeleteGroup("another",
+                            [](const absl::Status& status) { EXPECT_TRUE(status.ok()); });
+  Commit();
+  EXPECT_GT(EpochAfter(Joining("a")), 0);
+}
+
 TEST_F(ConsumerCoordinatorTest, AGroupMayHaveTimesOfItsOwn) {
   const int32_t epoch = EpochAfter(Joining("a"));
   times_["g"] = {Millis(10'000), Millis(700), Duration(0)};

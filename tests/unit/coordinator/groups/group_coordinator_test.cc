@@ -107,6 +107,22 @@ TEST_F(GroupCoordinatorTest, AGroupWhoseDeletionFailsGoesOn) {
   EXPECT_EQ(OffsetOf(), 1);
 }
 
+TEST_F(GroupCoordinatorTest, TakesSoManyGroupsAndNoMore) {
+  limits_.groups_max = 2;
+  Open();
+  CommitOffset(1, "", -1, "one");
+  CommitOffset(1, "", -1, "two");
+  Commit();
+  EXPECT_EQ(ErrcOf(**CommitOffset(1, "", -1, "three")), Errc::kGroupFull);
+  EXPECT_EQ(Join(Request())->error(), Errc::kGroupFull);
+  CommitOffset(2, "", -1, "two");
+  Commit();
+  EXPECT_EQ(OffsetOf("two"), 2) << "those that are there go on";
+  Delete("one");
+  Commit();
+  EXPECT_FALSE(Join(Request())->there()) << "there is room again";
+}
+
 TEST_F(GroupCoordinatorTest, OffsetsOfASubscribedTopicStay) {
   const auto members = Form(1);
   CommitOffset(1, members[0], generation_);
