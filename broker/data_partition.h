@@ -107,6 +107,7 @@ class DataPartition final : public Partition,
   Term confirmed_term() const { return open_ && confirmed_ ? leading_term_ : Term(0); }
   Offset high_watermark() const { return high_watermark_; }
   Offset start_offset() const { return replica_.log().start_offset(); }
+  const ProducerKeeper& producers() const { return producers_; }
   // Behind everything that has been appended here, whether it is committed or not.
   Offset end_offset() const { return next_offset_; }
   // What is committed, of any replica's log: whole batches from the one with `from` on, which lies

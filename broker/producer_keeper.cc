@@ -163,7 +163,8 @@ void ProducerKeeper::Apply(const LogEntry& entry) {
     state_.Apply(entry.index, ProducerBatch::Of(RecordBatchView(entry.bytes.data())));
     bytes_ += entry.bytes.size();
   } else if (entry.kind == EntryKind::kExpireProducers) {
-    const std::optional<LogIndex> before = DecodeExpireProducers(entry.bytes.view());
+    std::optional<LogIndex> before = DecodeExpireProducers(entry.bytes.view());
+    if (Mutated(Mutation::kExpiryByOwnClock) && marks_.empty()) before.reset();
     if (before) state_.Expire(entry.index, *before);
   }
   if (entry.kind == EntryKind::kRoll) ++rolls_;

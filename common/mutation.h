@@ -46,6 +46,7 @@ enum class Mutation : uint8_t {
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
   kReadUncommitted,        // Fetches see what is not committed.
   kProducersForgotten,     // A start does not learn from the log what producers have sent.
+  kExpiryByOwnClock,       // A replica that has seen no time go by forgets nobody.
   kGroupsAnswerEarly,      // What groups keep is acknowledged before it is committed.
   kGroupsNotFollowed,      // D21: who does not lead does not apply what groups keep.
   kRetentionAboveCommit,   // Retention also counts in what is not committed.

@@ -43,7 +43,9 @@ LAYERS = {
         "broker/http", "proto/kafka",
     ],
     "cli": ["common", "proto/kafka"],
-    "bench": ["common", "storage", "storage/compaction", "raft", "proto", "proto/kafka"],
+    "bench": [
+        "common", "storage", "storage/compaction", "raft", "broker", "proto", "proto/kafka",
+    ],
 }
 # Free of both tables: tests look into every room, and build output is not ours.
 FREE = ("tests", "build")

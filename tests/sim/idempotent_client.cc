@@ -13,6 +13,7 @@ namespace {
 constexpr int32_t kUnderWayMax = 3;
 constexpr Duration kSendAgain = std::chrono::seconds(1);
 constexpr Duration kSoon = Millis(20);
+constexpr double kRest = 0.02;  // Each time that it could send.
 
 }  // namespace
 
@@ -24,14 +25,24 @@ void IdempotentClient::KeepSending() {
     send_again_at_ = now + kSendAgain;
     for (const Unacked& batch : std::deque<Unacked>(unacked_)) SendOne(batch);
   }
+  if (stopped_ || !MayBegin()) return;
+  if (unacked_.empty()) send_again_at_ = now + kSendAgain;
+  unacked_.push_back({next_sequence_++, options_.next_value()});
+  SendOne(unacked_.back());
+}
+
+bool IdempotentClient::MayBegin() {
+  const bool forgettable = options_.forgotten_after > Duration(0);
+  if (world_.now() < rests_until_) return false;
+  if (unacked_.empty() && forgettable && world_.Chance(kRest)) {
+    rests_until_ = world_.now() + world_.Around(options_.forgotten_after);
+    return false;
+  }
   // A broker takes the first batch that it sees of a producer, whatever its sequence: requests
   // overtake each other here, as they don't on one connection.
   const bool known = next_sequence_ > 1 || (next_sequence_ == 1 && unacked_.empty());
   const int32_t under_way = unacked_.empty() ? 0 : next_sequence_ - unacked_.front().sequence;
-  if (stopped_ || under_way >= (known ? kUnderWayMax : 1)) return;
-  if (unacked_.empty()) send_again_at_ = now + kSendAgain;
-  unacked_.push_back({next_sequence_++, options_.next_value()});
-  SendOne(unacked_.back());
+  return under_way < (known && !forgettable ? kUnderWayMax : 1);
 }
 
 void IdempotentClient::SendOne(const Unacked& batch) {

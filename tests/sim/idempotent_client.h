@@ -29,6 +29,8 @@ class IdempotentClient {
     int64_t producer_id = 0;
     Duration every = Millis(10);
     int min_isr = 1;
+    // Then it sometimes rests for about so long, and has one batch under way at most; 0: never.
+    Duration forgotten_after = Duration(0);
     std::function<uint64_t()> next_value;
     Send send;
   };
@@ -49,6 +51,7 @@ class IdempotentClient {
   };
 
   void KeepSending();
+  bool MayBegin();
   void SendOne(const Unacked& batch);
   void Take(const Unacked& batch, bool next, const Answer& answer);
 
@@ -56,6 +59,7 @@ class IdempotentClient {
   Oracle& oracle_;
   const Options options_;
   bool stopped_ = false;
+  MonoTime rests_until_;
   int32_t next_sequence_ = 0;
   std::deque<Unacked> unacked_;
   MonoTime send_again_at_;

@@ -65,6 +65,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kRetentionAboveCommit, "retention above the high watermark", 500, "retention"},
       {Mutation::kStartBeforeCommit, "log start before its commit", 500, "retention"},
       {Mutation::kProducersForgotten, "producers forgotten", 1000, "retries"},
+      {Mutation::kExpiryByOwnClock, "expiry by a local clock", 500, "expiry"},
       {Mutation::kGroupsAnswerEarly, "groups answer early", 500, "groups"},
       {Mutation::kGroupsNotFollowed, "groups not followed", 500, "groups"},
       {Mutation::kCleanPartSkipped, "the clean part is skipped", 500, "compaction"},

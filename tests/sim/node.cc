@@ -75,6 +75,9 @@ BrokerConfig SimNode::Config() const {
     config.topic_defaults["retention.bytes"] = absl::StrCat(env_.options.retention_bytes);
     config.topic_defaults["file.delete.delay.ms"] = "300";
   }
+  if (env_.options.producer_expiration > Duration(0)) {
+    config.producer_expiration = env_.options.producer_expiration;
+  }
   if (env_.options.has(Fault::kCompact)) {
     config.cleaner.backoff = Millis(100);
     config.cleaner.dedupe_bytes = 200;  // Seldom enough for a log at once.

@@ -114,6 +114,13 @@ void Retries(Options& options) {
   options.unflushed = false;
 }
 
+// Producers rest for so long that they are forgotten, and go on.
+void Expiry(Options& options) {
+  Retries(options);
+  options.fault_every = Millis(500);
+  options.producer_expiration = Millis(3000);
+}
+
 // Coordinators come and go while members join and commit.
 void Groups(Options& options) {
   Only(options, {Fault::kGroups, Fault::kKill, Fault::kReset, Fault::kCut, Fault::kPowerLoss});
@@ -198,6 +205,7 @@ constexpr std::array kProfiles = {
     Profile{"blanks", Blanks},
     Profile{"churn", Churn},
     Profile{"retries", Retries},
+    Profile{"expiry", Expiry},
     Profile{"groups", Groups},
     Profile{"retention", Retention},
     Profile{"compaction", Compacted},
@@ -325,6 +333,9 @@ std::string Options::ToString() const {
       inflight_bytes_max, ", for ", ms(length), " ms; faults:");
   if (has(Fault::kRetention)) {
     absl::StrAppend(&text, " (", retention_ms, " ms and ", retention_bytes, " bytes kept)");
+  }
+  if (producer_expiration > Duration(0)) {
+    absl::StrAppend(&text, " (producers kept for ", ms(producer_expiration), " ms)");
   }
   for (size_t i = 0; i < kFaults; ++i) {
     if (faults[i]) absl::StrAppend(&text, " ", std::string(kNames[i]));

@@ -74,6 +74,8 @@ struct Options {
   Duration leader_settle = Millis(5000);
   int64_t retention_ms = -1;     // In force under kRetention, as the next; -1: none.
   int64_t retention_bytes = -1;  // The same.
+  // How long producers are remembered that send nothing, and so they sometimes rest; 0: for good.
+  Duration producer_expiration = Duration(0);
 
   std::array<bool, kFaults> faults{};
 

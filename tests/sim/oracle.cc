@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/crc32c.h"
+#include "common/expire_producers.h"
 #include "common/log_start.h"
 #include "common/record_batch.h"
 #include "common/record_cursor.h"
@@ -64,6 +65,8 @@ Oracle::Entry Oracle::Describe(const LogEntry& entry) const {
   if (entry.kind == EntryKind::kRoll) described.bytes += kAroundSegment;
   if (entry.kind == EntryKind::kSetLogStart) {
     described.start = DecodeLogStart(entry.bytes.view()).value_or(Offset(0));
+  } else if (entry.kind == EntryKind::kExpireProducers) {
+    described.before = DecodeExpireProducers(entry.bytes.view()).value_or(LogIndex(0));
   }
   return described;
 }
@@ -334,26 +337,32 @@ void Oracle::Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex
                   absl::StrCat("offset ", entry.base_offset.value(), " follows ",
                                truth.end_offset.value()));
     }
-    CheckSequence(node, group, entry);
+    CheckSequence(node, group, index, entry);
     truth.index_of[entry.base_offset] = truth.committed.size();
     truth.end_offset = entry.next_offset;
   }
   if (entry.kind == EntryKind::kSetLogStart) Raise(truth.asked, entry.start);
+  if (entry.kind == EntryKind::kExpireProducers) {
+    for (auto& [id, sender] : truth.senders) sender.known &= sender.last >= entry.before;
+  }
   truth.committed.push_back(entry);
   ++committed_entries_;
   CheckQuorum(node, group, core, index, term);
 }
 
-// What an idempotent producer sends is in the log once, and in its order.
-void Oracle::CheckSequence(NodeId node, GroupId group, const Entry& entry) {
+// What an idempotent producer sends is in the log once, and in its order. One that was forgotten
+// may repeat itself, and leaves nothing out.
+void Oracle::CheckSequence(NodeId node, GroupId group, LogIndex index, const Entry& entry) {
   if (entry.producer_id < 0 || may_lose(group)) return;
-  int32_t& next = truth_[group].sequences[entry.producer_id];
-  if (entry.base_sequence != next) {
+  Sender& sender = truth_[group].senders[entry.producer_id];
+  const bool fits =
+      sender.known ? entry.base_sequence == sender.next : entry.base_sequence <= sender.next;
+  if (!fits) {
     Fail(node, group,
-         absl::StrCat("sequence ", entry.base_sequence, " of a producer is committed, ", next,
-                      " was the next one"));
+         absl::StrCat("sequence ", entry.base_sequence, " of a producer is committed, ",
+                      sender.next, " was the next one"));
   }
-  next = entry.base_sequence + entry.record_count;
+  sender = {entry.base_sequence + entry.record_count, index, true};
 }
 
 bool Oracle::Has(NodeId node, GroupId group, LogIndex index, Term term) const {

@@ -118,6 +118,7 @@ class Oracle {
     int64_t max_timestamp_ms = -1;
     int64_t bytes = 0;  // On the disk, with what surrounds a segment where one ends.
     Offset start;       // That a kSetLogStart asks for.
+    LogIndex before;    // Of kExpireProducers.
     Term committed_in;  // The term of the first node that said so.
   };
   // What a leader knew of a follower.
@@ -143,14 +144,20 @@ class Oracle {
     Term term_promised;               // The highest that left in a message.
     LogIndex last() const { return LogIndex(static_cast<int64_t>(terms.size())); }
   };
+  // An idempotent producer, as the committed entries have it.
+  struct Sender {
+    int32_t next = 0;   // Its sequence.
+    LogIndex last;      // Its last batch.
+    bool known = true;  // Not expired.
+  };
   struct Truth {
     std::vector<Entry> committed;  // By index, from 1.
     std::map<Term, NodeId> leaders;
     std::map<std::tuple<NodeId, uint64_t, Term>, NodeId> votes;  // By voter, its disk, and term.
     std::unordered_map<uint64_t, Entry> seen;                    // By index and term.
     std::map<Offset, uint64_t> acked;
-    std::map<Offset, size_t> index_of;     // Into `committed`, by base offset.
-    std::map<int64_t, int32_t> sequences;  // By producer: the next one.
+    std::map<Offset, size_t> index_of;  // Into `committed`, by base offset.
+    std::map<int64_t, Sender> senders;  // By producer.
     Offset end_offset;
     LogIndex compact_before;  // The highest that a leader has given out (D14).
     Offset may_start;         // The log begins here at most,
@@ -177,7 +184,7 @@ class Oracle {
   void Commit(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
   void CheckAsked(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
   bool MayGo(GroupId group, const raft::Core& core, LogIndex index, Offset start);
-  void CheckSequence(NodeId node, GroupId group, const Entry& entry);
+  void CheckSequence(NodeId node, GroupId group, LogIndex index, const Entry& entry);
   bool Has(NodeId node, GroupId group, LogIndex index, Term term) const;
   bool Has(const View& view, GroupId group, LogIndex index, Term term) const;
   void CheckQuorum(NodeId node, GroupId group, const raft::Core& core, LogIndex index, Term term);

@@ -235,6 +235,7 @@ class Simulation {
     nemesis_.StopAndHeal();
     Await("a cluster with all its replicas equal", [this] { return Settled(); });
     healed_ms_ = std::chrono::duration_cast<Millis>(world_.now() - healed).count();
+    for (const Workload::Target& target : workload_.targets()) CompareProducers(target);
     size_t written = 0;
     size_t read = 0;
     for (const Workload::Target& target : workload_.targets()) {
@@ -255,6 +256,23 @@ class Simulation {
       return missing_.empty();
     });
     if (options_.has(Fault::kCompact)) ReadReplicas(2 * entries * options_.disk_latency);
+  }
+
+  // What a leader would hold a producer to must not depend on who leads.
+  void CompareProducers(const Workload::Target& target) {
+    constexpr LogIndex kAll{INT64_MAX};
+    std::optional<std::string> first;
+    for (const auto& node : nodes_) {
+      auto here = node->core().Find(target.topic, target.partition);
+      if (!here.ok()) continue;
+      const ProducerKeeper& keeper = dynamic_cast<const DataPartition&>(**here).producers();
+      if (!keeper.ready()) continue;
+      const std::string state = keeper.state().EncodeSnapshot(kAll);
+      if (!first) first = state;
+      if (*first == state) continue;
+      world_.Fail(absl::StrCat(target.topic, "-", target.partition, ": node ", node->id().value(),
+                               " remembers other producers than those before it"));
+    }
   }
 
   // Each replica's own log, to its end.

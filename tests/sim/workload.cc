@@ -69,6 +69,7 @@ void Workload::AddIdempotentClient(const Target& target) {
   client.producer_id = 1000 + static_cast<int64_t>(idempotent_.size());
   client.every = options_.produce_every;
   client.min_isr = options_.min_isr;
+  client.forgotten_after = options_.producer_expiration;
   client.next_value = [this] { return ++last_value_; };
   client.send = [this, target](Bytes batch, IdempotentClient::Done done) {
     SimNode* node = BelievedLeader(target);
