@@ -4,16 +4,16 @@
 
 namespace garam {
 
-void CountedPool::Submit(Task job) {
+Task CountedPool::Counted(Task job) {
   {
     std::lock_guard lock(mutex_);
     ++submitted_;
   }
-  pool_.Submit([this, job = std::move(job)]() mutable {
+  return [this, job = std::move(job)]() mutable {
     std::move(job)();
     job = nullptr;  // What it holds goes before it counts as done.
     OnDone();
-  });
+  };
 }
 
 void CountedPool::WhenIdle(Task idle) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <utility>
 
 #include "common/executor.h"
 
@@ -15,7 +16,8 @@ class CountedPool final : public BlockingPool {
  public:
   explicit CountedPool(BlockingPool& pool) : pool_(pool) {}
 
-  void Submit(Task job) override;
+  void Submit(Task job) override { pool_.Submit(Counted(std::move(job))); }
+  void SubmitBackground(Task job) override { pool_.SubmitBackground(Counted(std::move(job))); }
   // Calls `idle` once, as soon as no job is under way: at once, or on the last job's thread after
   // it. One at a time.
   void WhenIdle(Task idle);
@@ -23,6 +25,8 @@ class CountedPool final : public BlockingPool {
   uint64_t submitted() const;
 
  private:
+  // The job, which tells this when it is done; counted as submitted.
+  Task Counted(Task job);
   void OnDone();
 
   BlockingPool& pool_;

@@ -9,7 +9,7 @@
 namespace garam {
 namespace {
 
-// A step holds a thread of the pool for some milliseconds: others wait for it.
+// A step holds a background thread for some milliseconds.
 constexpr size_t kStepBytes = size_t{1} << 20;
 
 }  // namespace
@@ -21,8 +21,9 @@ void LogCompaction::Start(storage::CompactionInput input, int64_t bytes_per_seco
   paced_bytes_ = 0;
   busy_ = true;
   // The map may be large: even to make it is work for the pool.
-  shard_.pool().Submit([self = shared_from_this(), &home = shard_.executor(),
-                        &files = shard_.log_env().fs, input = std::move(input)]() mutable {
+  shard_.pool().SubmitBackground([self = shared_from_this(), &home = shard_.executor(),
+                                  &files = shard_.log_env().fs,
+                                  input = std::move(input)]() mutable {
     auto run = std::make_shared<storage::CompactionRun>(files, std::move(input));
     home.Post([self, run = std::move(run)]() mutable {
       self->run_ = std::move(run);
@@ -33,10 +34,11 @@ void LogCompaction::Start(storage::CompactionInput input, int64_t bytes_per_seco
 
 void LogCompaction::Next() {
   busy_ = true;
-  shard_.pool().Submit([self = shared_from_this(), &home = shard_.executor(), run = run_] {
-    Step did = run->Step(kStepBytes);
-    home.Post([self, did = std::move(did)] { self->OnStep(did); });
-  });
+  shard_.pool().SubmitBackground(
+      [self = shared_from_this(), &home = shard_.executor(), run = run_] {
+        Step did = run->Step(kStepBytes);
+        home.Post([self, did = std::move(did)] { self->OnStep(did); });
+      });
 }
 
 void LogCompaction::OnStep(const Step& did) {
@@ -72,9 +74,9 @@ void LogCompaction::End(absl::Status status) {
   if (run_ == nullptr) return Ended(status, {});
   busy_ = true;
   const CompactionDone did{run_->bytes_read(), run_->bytes_written(), run_->records_dropped()};
-  shard_.pool().Submit([self = shared_from_this(), &home = shard_.executor(),
-                        run = std::exchange(run_, nullptr), status = std::move(status),
-                        did]() mutable {
+  shard_.pool().SubmitBackground([self = shared_from_this(), &home = shard_.executor(),
+                                  run = std::exchange(run_, nullptr), status = std::move(status),
+                                  did]() mutable {
     run->Discard();
     run = nullptr;
     home.Post([self, status = std::move(status), did] { self->Ended(status, did); });

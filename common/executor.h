@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "common/clock.h"
@@ -30,6 +31,8 @@ class BlockingPool {
   // Runs `job` on some thread that may block. Jobs of one pool run in no promised order; a job
   // hands its result over by Post on the executor that waits for it. Any thread.
   virtual void Submit(Task job) = 0;
+  // The same for work that nobody waits for: it gives way to everything else on the machine.
+  virtual void SubmitBackground(Task job) { Submit(std::move(job)); }
 };
 
 }  // namespace garam

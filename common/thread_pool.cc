@@ -1,48 +1,63 @@
 #include "common/thread_pool.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <utility>
 
 namespace garam {
+namespace {
 
-ThreadPool::ThreadPool(std::string name, size_t threads_max)
-    : name_(std::move(name)), threads_max_(threads_max) {}
+constexpr int kBackgroundNice = 19;
+
+}  // namespace
+
+ThreadPool::ThreadPool(const std::string& name, size_t threads_max, size_t background_threads_max)
+    : normal_{name, threads_max, 0},
+      background_{name + "-bg", background_threads_max, kBackgroundNice} {}
 
 ThreadPool::~ThreadPool() { Stop(); }
 
-void ThreadPool::Submit(Task job) {
-  std::lock_guard lock(mutex_);
-  if (stopped_) return;
-  jobs_.push_back(std::move(job));
+void ThreadPool::SubmitTo(Lane& lane, Task job) {
+  std::lock_guard lock(lane.mutex);
+  if (lane.stopped) return;
+  lane.jobs.push_back(std::move(job));
   // A waiting thread may already be meant for an earlier job, hence the comparison with all jobs.
-  if (idle_ < jobs_.size() && threads_.size() < threads_max_) {
-    threads_.emplace_back([this] { Run(); });
+  if (lane.idle < lane.jobs.size() && lane.threads.size() < lane.threads_max) {
+    lane.threads.emplace_back([&lane] { Run(lane); });
   }
-  work_.notify_one();
+  lane.work.notify_one();
 }
 
 void ThreadPool::Stop() {
+  Stop(normal_);
+  Stop(background_);
+}
+
+void ThreadPool::Stop(Lane& lane) {
   std::vector<std::thread> threads;
   {
-    std::lock_guard lock(mutex_);
-    stopped_ = true;
-    threads.swap(threads_);
-    work_.notify_all();
+    std::lock_guard lock(lane.mutex);
+    lane.stopped = true;
+    threads.swap(lane.threads);
+    lane.work.notify_all();
   }
   for (std::thread& thread : threads) thread.join();
 }
 
-void ThreadPool::Run() {
-  pthread_setname_np(pthread_self(), name_.c_str());
-  std::unique_lock lock(mutex_);
+void ThreadPool::Run(Lane& lane) {
+  pthread_setname_np(pthread_self(), lane.name.c_str());
+  // Linux has a priority for each thread. Where it may not be set, it stays as it is.
+  if (lane.nice != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), lane.nice);
+  std::unique_lock lock(lane.mutex);
   while (true) {
-    ++idle_;
-    work_.wait(lock, [this] { return stopped_ || !jobs_.empty(); });
-    --idle_;
-    if (jobs_.empty()) return;
-    Task job = std::move(jobs_.front());
-    jobs_.pop_front();
+    ++lane.idle;
+    lane.work.wait(lock, [&lane] { return lane.stopped || !lane.jobs.empty(); });
+    --lane.idle;
+    if (lane.jobs.empty()) return;
+    Task job = std::move(lane.jobs.front());
+    lane.jobs.pop_front();
     lock.unlock();
     std::move(job)();
     job = nullptr;  // Its captures go now, not when the next job comes.

@@ -46,7 +46,9 @@ absl::Status CheckSpace(storage::FileSystem& files, const std::string& folder) {
 }  // namespace
 
 BrokerProcess::BrokerProcess(BrokerConfig config, ProcessEvents& events)
-    : config_(std::move(config)), events_(events), pool_("garam-io", kPoolThreads) {}
+    : config_(std::move(config)),
+      events_(events),
+      pool_("garam-io", kPoolThreads, config_.cleaner.threads) {}
 
 BrokerProcess::~BrokerProcess() = default;
 

@@ -1,7 +1,12 @@
 """Fixtures of the end-to-end tests: clusters that show their logs when a test fails."""
+import signal
+
 import pytest
 
 from cluster import Cluster
+
+# Jobs in the background of a shell ignore it, and so would every client that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,6 +1,8 @@
 #include "common/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -24,6 +26,20 @@ TEST(ThreadPoolTest, AJobThatBlocksDoesNotHoldUpAnother) {
   pool.Submit([&second_ran] { second_ran.set_value(); });
   second_ran.get_future().wait();
   release.set_value();
+}
+
+TEST(ThreadPoolTest, BackgroundWorkHasThreadsOfItsOwnThatGiveWay) {
+  std::promise<void> release;
+  std::promise<int> background;
+  std::promise<int> normal;
+  const auto niceness = [] { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); };
+  ThreadPool pool("test", 1, 1);
+  pool.Submit([&release] { release.get_future().wait(); });
+  pool.SubmitBackground([&] { background.set_value(niceness()); });
+  EXPECT_GT(background.get_future().get(), niceness()) << "while the other thread is held";
+  release.set_value();
+  pool.Submit([&] { normal.set_value(niceness()); });
+  EXPECT_EQ(normal.get_future().get(), niceness());
 }
 
 TEST(ThreadPoolTest, AJobAfterStopIsDestroyedUnrun) {
