@@ -144,6 +144,11 @@ class DataPartition final : public Partition,
   void OnStorageFree() override;
   void OnReplaceable() override;
   void OnNode(NodeId node, bool reachable) override;
+  std::string SnapshotFor(LogIndex through) const override { return producers_.RowFor(through); }
+  void KeepSnapshot(std::string snapshot,
+                    absl::AnyInvocable<void(const absl::Status&) &&> done) override {
+    producers_.Keep(std::move(snapshot), std::move(done));
+  }
   void OnInstalled() override;
   void OnStillLeader(uint64_t round) override;
 

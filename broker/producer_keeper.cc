@@ -19,6 +19,9 @@ constexpr size_t kSnapshotEveryBytes = 8 << 20;
 constexpr int kSnapshotEveryRolls =
     8;  // Each segment is a file to be opened and a read of its own.
 constexpr size_t kSnapshotSizes = 4;
+// About what a producer takes in a snapshot.
+constexpr size_t kProducerBytes = 128;
+constexpr size_t kCopyable = 2;
 
 // At a time, of the log at a start.
 constexpr size_t kReplayBytes = 1 << 20;
@@ -67,8 +70,10 @@ void ProducerKeeper::Restart() {
   ready_ = false;
   state_ = ProducerState();
   snapshot_.reset();
+  copyable_.clear();
   bytes_ = 0;
   rolls_ = 0;
+  segment_bytes_ = 0;
   const uint64_t restart = ++restarts_;
   ++under_way_;
   shard_.pool().Submit([this, restart, key = RowKey(replica_.group()), &kv = shard_.log_env().kv,
@@ -111,6 +116,7 @@ bool ProducerKeeper::TakeRow(const std::string& row) {
     return false;
   }
   state_ = *std::move(state);
+  copyable_.push_back({through, row});
   return true;
 }
 
@@ -162,46 +168,98 @@ void ProducerKeeper::Apply(const LogEntry& entry) {
   if (entry.kind == EntryKind::kBatch) {
     state_.Apply(entry.index, ProducerBatch::Of(RecordBatchView(entry.bytes.data())));
     bytes_ += entry.bytes.size();
+    segment_bytes_ += entry.bytes.size();
   } else if (entry.kind == EntryKind::kExpireProducers) {
     std::optional<LogIndex> before = DecodeExpireProducers(entry.bytes.view());
     if (Mutated(Mutation::kExpiryByOwnClock) && marks_.empty()) before.reset();
     if (before) state_.Expire(entry.index, *before);
   }
-  if (entry.kind == EntryKind::kRoll) ++rolls_;
-  if (bytes_ >= kSnapshotEveryBytes || rolls_ >= kSnapshotEveryRolls) TakeSnapshot(entry.index);
+  if (entry.kind == EntryKind::kRoll) {
+    ++rolls_;
+    NoteRoll(entry.index);
+  }
+  const bool begins_later = entry.kind == EntryKind::kSetLogStart && bytes_ > 0;
+  if (begins_later || bytes_ >= kSnapshotEveryBytes || rolls_ >= kSnapshotEveryRolls) {
+    TakeSnapshot(entry.index, begins_later);
+  }
 }
 
 ProducerKeeper::Snapshot ProducerKeeper::MakeSnapshot(LogIndex through) const {
-  Snapshot made{through, std::string(kRowHeaderBytes, kRowFormat)};
+  Snapshot made{through, std::string(kRowHeaderBytes, kRowFormat), false};
   StoreBigEndian<int32_t>(made.row.data() + 1, replica_.TermAt(through).value());
   made.row += state_.EncodeSnapshot(through);
   return made;
 }
 
 // A larger state is stored less often.
-void ProducerKeeper::TakeSnapshot(LogIndex through) {
-  if (snapshot_) return;
+void ProducerKeeper::TakeSnapshot(LogIndex through, bool log_begins_later) {
+  if (snapshot_ && !log_begins_later) return;
   Snapshot made = MakeSnapshot(through);
-  if (bytes_ < kSnapshotSizes * made.row.size()) return;
+  if (!log_begins_later && bytes_ < kSnapshotSizes * made.row.size()) return;
+  made.sync = log_begins_later;
   bytes_ = 0;
   rolls_ = 0;
   snapshot_ = std::move(made);
 }
 
+// Of a state that would take more than the segment, the one before goes on.
+void ProducerKeeper::NoteRoll(LogIndex at) {
+  if (state_.size() * kProducerBytes > segment_bytes_) return;
+  segment_bytes_ = 0;
+  copyable_.push_back(MakeSnapshot(at));
+  if (copyable_.size() > kCopyable) copyable_.pop_front();
+}
+
+void ProducerKeeper::DropFrom(LogIndex from) {
+  if (snapshot_ && snapshot_->through >= from) snapshot_.reset();
+  while (!copyable_.empty() && copyable_.back().through >= from) copyable_.pop_back();
+}
+
+std::string ProducerKeeper::RowFor(LogIndex through) const {
+  const auto newest = std::find_if(copyable_.rbegin(), copyable_.rend(),
+                                   [&](const Snapshot& s) { return s.through <= through; });
+  return newest == copyable_.rend() ? "" : newest->row;
+}
+
+void ProducerKeeper::Keep(std::string row, absl::AnyInvocable<void(const absl::Status&) &&> done) {
+  if (row.empty() || closing_) return std::move(done)(absl::OkStatus());
+  ++under_way_;
+  shard_.pool().Submit([this, group = replica_.group(), row = std::move(row),
+                        done = std::move(done), &kv = shard_.log_env().kv,
+                        &home = shard_.executor()]() mutable {
+    storage::KvBatch batch;
+    batch.Put(storage::KvFamily::kPartition, RowKey(group), std::move(row));
+    absl::Status kept = kv.Write(batch, /*sync=*/true);
+    home.Post([this, kept = std::move(kept), done = std::move(done)]() mutable {
+      std::move(done)(kept);
+      OneLess();
+    });
+  });
+}
+
+void ProducerKeeper::MaybeSave() {
+  if (closing_ || saving_ || !snapshot_ || snapshot_->through > replica_.core().commit_index()) {
+    return;
+  }
+  Save(*std::exchange(snapshot_, std::nullopt));
+}
+
 void ProducerKeeper::Save(Snapshot snapshot) {
-  if (std::exchange(saving_, true)) return;  // The next one will do.
+  if (std::exchange(saving_, true)) return;
   ++under_way_;
   shard_.pool().Submit([this, group = replica_.group(), row = std::move(snapshot.row),
-                        &kv = shard_.log_env().kv, &home = shard_.executor()]() mutable {
+                        sync = snapshot.sync, &kv = shard_.log_env().kv,
+                        &home = shard_.executor()]() mutable {
     storage::KvBatch batch;
     batch.Put(storage::KvFamily::kPartition, RowKey(group), std::move(row));
     // Should it be lost, the one before it serves.
-    const absl::Status saved = kv.Write(batch, /*sync=*/false);
+    const absl::Status saved = kv.Write(batch, sync);
     if (!saved.ok()) {
       LogWarn("group {}: its producers are not stored: {}", group.value(), saved.ToString());
     }
     home.Post([this] {
       saving_ = false;
+      MaybeSave();
       OneLess();
     });
   });
@@ -218,7 +276,7 @@ void ProducerKeeper::OnAppended(const std::vector<LogEntry>& entries) {
 }
 
 void ProducerKeeper::OnTruncated(LogIndex from) {
-  if (snapshot_ && snapshot_->through >= from) snapshot_.reset();
+  DropFrom(from);
   if (!state_.TruncateTo(from)) return Restart();
   if (!ready_) next_ = std::min(next_, from);
 }
@@ -232,9 +290,7 @@ void ProducerKeeper::OnInstalled() { Restart(); }
 void ProducerKeeper::OnCommitted(LogIndex commit, bool leads) {
   if (closing_) return;
   state_.Committed(std::min(commit, state_.last_index()));
-  if (snapshot_ && snapshot_->through <= commit) {
-    Save(*std::exchange(snapshot_, std::nullopt));
-  }
+  MaybeSave();
   if (leads && ready_) MaybeExpire(commit);
 }
 

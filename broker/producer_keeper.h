@@ -3,7 +3,9 @@
 // and committed, and stores snapshots now and then, so that the next start reads little.
 //
 // Snapshots are rows in the key-value store, s<group>: the term of the entry that they are as of,
-// and the state. They are of committed entries; one that does not fit the log is not used.
+// and the state. They are of committed entries; one that does not fit the log is not used. One is
+// made when the log is to begin later, for what goes may be all that a producer has sent; and one
+// goes beside a copy of the log, for the same reason (D15).
 //
 // Threads:   the partition's shard.
 // Ownership: owned by the partition; shard and replica outlive it. Close before it is destroyed.
@@ -63,6 +65,11 @@ class ProducerKeeper {
   // What was proposed and never reached the log is nobody's.
   void OnLeadershipEnd();
 
+  // The newest row that a log which ends at `through` can begin with; "" when there is none.
+  std::string RowFor(LogIndex through) const;
+  // Stores such a row of another replica, before its log takes the place of this one.
+  void Keep(std::string row, absl::AnyInvocable<void(const absl::Status&) &&> done);
+
   // Of the row of `group`, for whoever removes its log.
   static std::string RowKey(GroupId group);
 
@@ -70,6 +77,7 @@ class ProducerKeeper {
   struct Snapshot {
     LogIndex through;
     std::string row;
+    bool sync = false;  // Nothing else has what it has.
   };
 
   void Restart();
@@ -80,7 +88,10 @@ class ProducerKeeper {
   void ReplayLater();
   void Apply(const LogEntry& entry);
   Snapshot MakeSnapshot(LogIndex through) const;
-  void TakeSnapshot(LogIndex through);
+  void TakeSnapshot(LogIndex through, bool log_begins_later);
+  void NoteRoll(LogIndex at);
+  void DropFrom(LogIndex from);
+  void MaybeSave();
   void Save(Snapshot snapshot);
   void MaybeExpire(LogIndex commit);
   void OneLess();
@@ -96,6 +107,8 @@ class ProducerKeeper {
   size_t bytes_ = 0;                  // Of batches since the last snapshot,
   int rolls_ = 0;                     // and segments.
   std::optional<Snapshot> snapshot_;  // Until it is committed.
+  std::deque<Snapshot> copyable_;     // The last two at ends of segments: beside a copy.
+  size_t segment_bytes_ = 0;          // Of batches since the last of them.
   bool saving_ = false;
   // When the commit index was where: tells how old what lies below is.
   std::deque<std::pair<int64_t, LogIndex>> marks_;

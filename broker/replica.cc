@@ -23,6 +23,8 @@ constexpr Duration kAskForReplacement = Millis(200);
 
 }  // namespace
 
+std::string ReplicaEvents::SnapshotFor(LogIndex /*through*/) const { return ""; }
+
 void ReplicaEvents::KeepSnapshot(std::string /*snapshot*/,
                                  absl::AnyInvocable<void(const absl::Status&) &&> done) {
   std::move(done)(absl::OkStatus());
@@ -155,7 +157,9 @@ void Replica::GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done) {
     return std::move(done)(MakeError(Errc::kNotLeader, "this broker does not lead the group"));
   }
   if (!piece) {
-    return std::move(done)(CopyReply{storage::EncodeManifest(log_->MakeManifest()), ""});
+    const storage::Manifest manifest = log_->MakeManifest();
+    return std::move(done)(
+        CopyReply{storage::EncodeManifest(manifest), events_.SnapshotFor(manifest.last_index())});
   }
   log_->ReadSegment(piece->base_index, piece->position, piece->bytes_max,
                     [done = std::move(done)](absl::StatusOr<Bytes> bytes) mutable {

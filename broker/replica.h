@@ -50,7 +50,10 @@ class ReplicaEvents {
   virtual void OnReplaceable() = 0;
   // A node of the cluster became reachable, or no longer is.
   virtual void OnNode(NodeId node, bool reachable) = 0;
-  // Beside a copied log came what its entries have made (group 0): keep it on stable storage.
+  // What the entries up to `through` have made, or some of the first of them: it goes beside a copy
+  // of a log that ends there.
+  virtual std::string SnapshotFor(LogIndex through) const;
+  // This came beside a copied log: keep it on stable storage.
   virtual void KeepSnapshot(std::string snapshot,
                             absl::AnyInvocable<void(const absl::Status&) &&> done);
   // The log has been replaced by a copy of the leader's; all of it is committed.

@@ -95,6 +95,73 @@ TEST_F(ProducersTest, AfterEveryBrokerHasLostPowerTheyStillKnow) {
   EXPECT_EQ(OffsetOf(5, "v"), 5);
 }
 
+// The log begins behind all that a producer has sent.
+class ProducersOfAShortLogTest : public ProducersTest {
+ protected:
+  void SetUp() override {
+    cluster_.StartAll();
+    ASSERT_TRUE(
+        cluster_.CreateTopic("t", {{"min.insync.replicas", "2"}, {"segment.bytes", "1048576"}}));
+  }
+  void Write(int records) {
+    for (int i = 0; i < records; ++i) {
+      std::optional<Offset> acked;
+      ASSERT_TRUE(cluster_.Produce("t", std::string(600'000, '.'), &acked));
+      ASSERT_TRUE(cluster_.RunUntil([&] { return acked.has_value(); }));
+    }
+  }
+  bool WholeIsr() {
+    const NodeId leader = cluster_.LeaderOf("t");
+    if (leader == kNoNode) return false;
+    auto topic = cluster_.core(leader).image()->FindTopic("t");
+    return cluster_.core(leader).StateOf(*topic, 0).isr.size() == 3;
+  }
+  void ExpectRemembered() {
+    EXPECT_EQ(ErrorOf(5), Errc::kOutOfOrderSequence);
+    EXPECT_EQ(OffsetOf(1, "b"), 1) << "sent again";
+    EXPECT_TRUE(Send(2, "c").ok());
+  }
+};
+
+TEST_F(ProducersOfAShortLogTest, ARestartRemembersThem) {
+  OffsetOf(0, "a");
+  OffsetOf(1, "b");
+  Write(4);
+  ASSERT_TRUE(cluster_.DeleteRecords("t", Offset(5)));
+  for (int node = 1; node <= 3; ++node) {
+    ASSERT_TRUE(cluster_.RunUntil([&] {
+      auto here = cluster_.PartitionOn(NodeId(node), "t");
+      return dynamic_cast<DataPartition&>(*here).replica().log().first_index() > LogIndex(4);
+    })) << "what they have sent is gone";
+  }
+  for (int i = 0; i < 2000; ++i) cluster_.Step();  // And so are their files.
+  for (int node = 1; node <= 3; ++node) cluster_.Kill(NodeId(node));
+  cluster_.StartAll();
+  ExpectRemembered();
+}
+
+TEST_F(ProducersOfAShortLogTest, WhoeverCopiesTheLogRemembersThem) {
+  const NodeId away(cluster_.LeaderOf("t").value() % 3 + 1);
+  cluster_.Kill(away);
+  OffsetOf(0, "a");
+  OffsetOf(1, "b");
+  Write(7);
+  ASSERT_TRUE(cluster_.DeleteRecords("t", Offset(8)));
+  cluster_.Start(away);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return WholeIsr(); }));
+  const NodeId leader = cluster_.LeaderOf("t");
+  const NodeId other(6 - leader.value() - away.value());
+  cluster_.Kill(leader);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.LeaderOf("t") != kNoNode; }));
+  if (cluster_.LeaderOf("t") == other) {
+    cluster_.Start(leader);
+    ASSERT_TRUE(cluster_.RunUntil([&] { return WholeIsr(); }));
+    cluster_.Kill(other);
+    ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.LeaderOf("t") == away; }, 60000));
+  }
+  ExpectRemembered();
+}
+
 // Whenever the leader dies, and whatever it has told of the batch by then: sent again, it is there
 // once.
 TEST(ProducersEverywhereTest, ALeaderThatDiesAtAnyStepOfAProduceMakesNoDuplicate) {
