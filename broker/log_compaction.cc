@@ -1,5 +1,6 @@
 #include "broker/log_compaction.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -11,14 +12,24 @@ namespace {
 
 // A step holds a background thread for some milliseconds.
 constexpr size_t kStepBytes = size_t{1} << 20;
+// Its reads and syncs cost those who write beside it little then (docs/decisions/0016). What is so
+// much that it would take long goes as fast as it can: it must not fall behind.
+constexpr int64_t kBytesPerSecondBesideWrites = 40'000'000;
+constexpr int64_t kPoliteBytesMax = int64_t{16} << 30;
 
 }  // namespace
+
+LogCompaction::LogCompaction(Shard& shard, Replica& replica)
+    : shard_(shard), replica_(replica), beside_writes_(kBytesPerSecondBesideWrites) {}
 
 void LogCompaction::Start(storage::CompactionInput input, int64_t bytes_per_second, DoneFn done) {
   if (done_ || stopped_) return std::move(done)(absl::AbortedError("a pass is under way"));
   done_ = std::move(done);
   pacer_.emplace(bytes_per_second);
   paced_bytes_ = 0;
+  int64_t log_bytes = 0;
+  for (const storage::SealedSegment& segment : input.segments) log_bytes += segment.size_bytes;
+  gives_way_ = log_bytes <= kPoliteBytesMax;
   busy_ = true;
   // The map may be large: even to make it is work for the pool.
   shard_.pool().SubmitBackground([self = shared_from_this(), &home = shard_.executor(),
@@ -61,13 +72,20 @@ void LogCompaction::OnStep(const Step& did) {
     replica_.log().SetCleanPoint(run_->clean_point());
     return End(absl::OkStatus());
   }
-  const int64_t bytes = run_->bytes_moved() - std::exchange(paced_bytes_, run_->bytes_moved());
-  // What has been moved is paid for before more is.
-  pacer_->Reserve(static_cast<size_t>(bytes), shard_.now());
-  timer_ = shard_.executor().PostAt(pacer_->Reserve(0, shard_.now()), [self = shared_from_this()] {
+  timer_ = shard_.executor().PostAt(MayGoOn(), [self = shared_from_this()] {
     self->timer_ = kNoTimer;
     if (self->run_ != nullptr && !self->stopped_ && !self->abandoned_) self->Next();
   });
+}
+
+// What has been moved is paid for before more is.
+MonoTime LogCompaction::MayGoOn() {
+  const MonoTime now = shard_.now();
+  const auto bytes =
+      static_cast<size_t>(run_->bytes_moved() - std::exchange(paced_bytes_, run_->bytes_moved()));
+  pacer_->Reserve(bytes, now);
+  if (gives_way_ && shard_.WritesLately()) beside_writes_.Reserve(bytes, now);
+  return std::max(pacer_->Reserve(0, now), beside_writes_.Reserve(0, now));
 }
 
 void LogCompaction::End(absl::Status status) {

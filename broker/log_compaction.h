@@ -33,10 +33,11 @@ class LogCompaction final : public std::enable_shared_from_this<LogCompaction> {
  public:
   using DoneFn = absl::AnyInvocable<void(absl::StatusOr<CompactionDone>) &&>;
 
-  LogCompaction(Shard& shard, Replica& replica) : shard_(shard), replica_(replica) {}
+  LogCompaction(Shard& shard, Replica& replica);
 
   // `done` once, on the shard; kAborted while another pass is under way, when the log has changed
-  // under it, and after Stop. `bytes_per_second`, read and written; 0: as fast as it goes.
+  // under it, and after Stop. `bytes_per_second`, read and written; 0: as fast as it goes, while
+  // nobody writes to the shard's logs.
   void Start(storage::CompactionInput input, int64_t bytes_per_second, DoneFn done);
   // `quiet` runs when nothing touches the log's folder any more.
   void Stop(Task quiet);
@@ -47,6 +48,7 @@ class LogCompaction final : public std::enable_shared_from_this<LogCompaction> {
   using Step = absl::StatusOr<storage::CompactionRun::Did>;
 
   void Next();
+  MonoTime MayGoOn();
   void OnStep(const Step& did);
   void End(absl::Status status);
   void Ended(const absl::Status& status, const CompactionDone& did);
@@ -54,7 +56,9 @@ class LogCompaction final : public std::enable_shared_from_this<LogCompaction> {
   Shard& shard_;
   Replica& replica_;
   std::shared_ptr<storage::CompactionRun> run_;  // The pool's while it is busy.
-  std::optional<CopyPacer> pacer_;               // Of the pass.
+  std::optional<CopyPacer> pacer_;               // Of the pass,
+  CopyPacer beside_writes_;                      // and while others write.
+  bool gives_way_ = false;
   int64_t paced_bytes_ = 0;
   bool busy_ = false;
   bool stopped_ = false;

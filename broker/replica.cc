@@ -214,7 +214,10 @@ absl::Status Replica::TakeInstalled() {
 void Replica::Persist(const raft::Ready& ready) {
   uint64_t written = log_->Write({ready.seq, ready.truncate_from, ready.entries});
   if (ready.truncate_from) events_.OnTruncated(*ready.truncate_from, OffsetBefore(ready.entries));
-  if (!ready.entries.empty()) events_.OnAppended(ready.entries);
+  if (!ready.entries.empty()) {
+    shard_.NoteWrite();
+    events_.OnAppended(ready.entries);
+  }
   if (written >= ready.seq) TellWritten(written);
 }
 

@@ -102,6 +102,10 @@ class Shard {
   // Hands over what this shard's replicas lead; true while some leadership is still here.
   bool HandOverLeaderships();
 
+  // Entries came to a log of this shard: now, and in the last second.
+  void NoteWrite() { written_at_ = now(); }
+  bool WritesLately() const { return written_at_ && now() - *written_at_ < Millis(1000); }
+
   // Elections that replicas of this shard stood for. Any thread.
   uint64_t elections() const { return elections_.load(std::memory_order_relaxed); }
   void CountElection() { elections_.fetch_add(1, std::memory_order_relaxed); }
@@ -142,6 +146,7 @@ class Shard {
   MonoTime timer_for_;
   bool turn_end_scheduled_ = false;
   bool ending_turn_ = false;
+  std::optional<MonoTime> written_at_;
   std::atomic<uint64_t> elections_{0};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -1,21 +1,14 @@
 #include "common/thread_pool.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include <utility>
 
 namespace garam {
-namespace {
-
-constexpr int kBackgroundNice = 19;
-
-}  // namespace
 
 ThreadPool::ThreadPool(const std::string& name, size_t threads_max, size_t background_threads_max)
-    : normal_{name, threads_max, 0},
-      background_{name + "-bg", background_threads_max, kBackgroundNice} {}
+    : normal_{name, threads_max, false}, background_{name + "-bg", background_threads_max, true} {}
 
 ThreadPool::~ThreadPool() { Stop(); }
 
@@ -48,8 +41,10 @@ void ThreadPool::Stop(Lane& lane) {
 
 void ThreadPool::Run(Lane& lane) {
   pthread_setname_np(pthread_self(), lane.name.c_str());
-  // Linux has a priority for each thread. Where it may not be set, it stays as it is.
-  if (lane.nice != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), lane.nice);
+  // Linux has a policy for each thread. Nice ones of the normal policy would not do: whoever wakes
+  // waits until their slice is over, for some milliseconds.
+  constexpr sched_param kNone{};
+  if (lane.gives_way) sched_setscheduler(0, SCHED_IDLE, &kNone);
   std::unique_lock lock(lane.mutex);
   while (true) {
     ++lane.idle;

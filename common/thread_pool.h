@@ -1,5 +1,5 @@
 // The production BlockingPool: a fixed number of threads, each started when work first needs it.
-// Background work has threads of its own, of the lowest priority but for idle time.
+// Background work has threads of its own that run when no other thread of the machine wants to.
 //
 // Threads:   Submit from any; Stop from the owner's, not from a job.
 // Ownership: the owner calls Stop (the destructor does) before what the jobs use goes away.
@@ -36,7 +36,7 @@ class ThreadPool final : public BlockingPool {
   struct Lane {
     const std::string name;
     const size_t threads_max;
-    const int nice;
+    const bool gives_way;
     std::mutex mutex{};  // Guards what follows.
     std::condition_variable work{};
     std::deque<Task> jobs{};

@@ -167,13 +167,15 @@ void SegmentCleaner::Emit(std::string_view bytes) {
   out_ += bytes;
 }
 
+// Synced piece by piece: were more of it dirty at a time, the syncs of those who write to their logs
+// would wait for it too.
 absl::Status SegmentCleaner::Flush() {
   const std::string_view piece = out_;
   RETURN_IF_ERROR(file_->Allocate(bytes_written_, static_cast<int64_t>(piece.size())));
   RETURN_IF_ERROR(file_->Write(bytes_written_, {&piece, 1}));
   bytes_written_ += static_cast<int64_t>(piece.size());
   out_.clear();
-  return absl::OkStatus();
+  return file_->Sync();
 }
 
 absl::Status SegmentCleaner::Finish() {

@@ -1,8 +1,7 @@
 #include "common/thread_pool.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include <atomic>
 #include <future>
@@ -32,14 +31,14 @@ TEST(ThreadPoolTest, BackgroundWorkHasThreadsOfItsOwnThatGiveWay) {
   std::promise<void> release;
   std::promise<int> background;
   std::promise<int> normal;
-  const auto niceness = [] { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); };
+  const auto policy = [] { return sched_getscheduler(0); };
   ThreadPool pool("test", 1, 1);
   pool.Submit([&release] { release.get_future().wait(); });
-  pool.SubmitBackground([&] { background.set_value(niceness()); });
-  EXPECT_GT(background.get_future().get(), niceness()) << "while the other thread is held";
+  pool.SubmitBackground([&] { background.set_value(policy()); });
+  EXPECT_EQ(background.get_future().get(), SCHED_IDLE) << "while the other thread is held";
   release.set_value();
-  pool.Submit([&] { normal.set_value(niceness()); });
-  EXPECT_EQ(normal.get_future().get(), niceness());
+  pool.Submit([&] { normal.set_value(policy()); });
+  EXPECT_EQ(normal.get_future().get(), policy());
 }
 
 TEST(ThreadPoolTest, AJobAfterStopIsDestroyedUnrun) {
