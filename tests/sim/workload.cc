@@ -79,8 +79,8 @@ void Workload::AddIdempotentClient(const Target& target) {
         [this, target, batch, done](SimNode& at, const std::shared_ptr<Partition>& partition) {
           partition->Produce(
               Bytes::Copy(batch.view()), Acks::kAll, at.clock().Mono() + kProduceTimeout,
-              [this, partition, done](absl::StatusOr<ProduceResult> result) {
-                IdempotentClient::Answer answer{partition->group(), std::move(result)};
+              [this, group = partition->group(), done](absl::StatusOr<ProduceResult> result) {
+                IdempotentClient::Answer answer{group, std::move(result)};
                 world_.After(Micros(10), [answer = std::move(answer), done] { done(answer); });
               });
         });
