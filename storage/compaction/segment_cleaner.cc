@@ -167,8 +167,8 @@ void SegmentCleaner::Emit(std::string_view bytes) {
   out_ += bytes;
 }
 
-// Synced piece by piece: were more of it dirty at a time, the syncs of those who write to their logs
-// would wait for it too.
+// Synced piece by piece: were more of it dirty at a time, the syncs of those who write to their
+// logs would wait for it too.
 absl::Status SegmentCleaner::Flush() {
   const std::string_view piece = out_;
   RETURN_IF_ERROR(file_->Allocate(bytes_written_, static_cast<int64_t>(piece.size())));
