@@ -223,6 +223,16 @@ std::string ProducerKeeper::RowFor(LogIndex through) const {
 
 void ProducerKeeper::Keep(std::string row, absl::AnyInvocable<void(const absl::Status&) &&> done) {
   if (row.empty() || closing_) return std::move(done)(absl::OkStatus());
+  if (saving_) {  // A row of the log that goes, which must not come later.
+    shard_.executor().PostAt(shard_.now() + kReplayAgain,
+                             [this, weak = std::weak_ptr<bool>(alive_), row = std::move(row),
+                              done = std::move(done)]() mutable {
+                               if (weak.expired())
+                                 return std::move(done)(absl::AbortedError("closed"));
+                               Keep(std::move(row), std::move(done));
+                             });
+    return;
+  }
   ++under_way_;
   shard_.pool().Submit([this, group = replica_.group(), row = std::move(row),
                         done = std::move(done), &kv = shard_.log_env().kv,
