@@ -233,15 +233,20 @@ void ProducerKeeper::Keep(std::string row, absl::AnyInvocable<void(const absl::S
                              });
     return;
   }
+  Store(std::move(row), /*sync=*/true, std::move(done));
+}
+
+void ProducerKeeper::Store(std::string row, bool sync,
+                           absl::AnyInvocable<void(const absl::Status&) &&> done) {
   ++under_way_;
-  shard_.pool().Submit([this, group = replica_.group(), row = std::move(row),
+  shard_.pool().Submit([this, group = replica_.group(), row = std::move(row), sync,
                         done = std::move(done), &kv = shard_.log_env().kv,
                         &home = shard_.executor()]() mutable {
     storage::KvBatch batch;
     batch.Put(storage::KvFamily::kPartition, RowKey(group), std::move(row));
-    absl::Status kept = kv.Write(batch, /*sync=*/true);
-    home.Post([this, kept = std::move(kept), done = std::move(done)]() mutable {
-      std::move(done)(kept);
+    absl::Status stored = kv.Write(batch, sync);
+    home.Post([this, stored = std::move(stored), done = std::move(done)]() mutable {
+      std::move(done)(stored);
       OneLess();
     });
   });
@@ -256,22 +261,14 @@ void ProducerKeeper::MaybeSave() {
 
 void ProducerKeeper::Save(Snapshot snapshot) {
   if (std::exchange(saving_, true)) return;
-  ++under_way_;
-  shard_.pool().Submit([this, group = replica_.group(), row = std::move(snapshot.row),
-                        sync = snapshot.sync, &kv = shard_.log_env().kv,
-                        &home = shard_.executor()]() mutable {
-    storage::KvBatch batch;
-    batch.Put(storage::KvFamily::kPartition, RowKey(group), std::move(row));
+  Store(std::move(snapshot.row), snapshot.sync, [this](const absl::Status& saved) {
     // Should it be lost, the one before it serves.
-    const absl::Status saved = kv.Write(batch, sync);
     if (!saved.ok()) {
-      LogWarn("group {}: its producers are not stored: {}", group.value(), saved.ToString());
+      LogWarn("group {}: its producers are not stored: {}", replica_.group().value(),
+              saved.ToString());
     }
-    home.Post([this] {
-      saving_ = false;
-      MaybeSave();
-      OneLess();
-    });
+    saving_ = false;
+    MaybeSave();
   });
 }
 

@@ -93,6 +93,7 @@ class ProducerKeeper {
   void DropFrom(LogIndex from);
   void MaybeSave();
   void Save(Snapshot snapshot);
+  void Store(std::string row, bool sync, absl::AnyInvocable<void(const absl::Status&) &&> done);
   void MaybeExpire(LogIndex commit);
   void OneLess();
 

@@ -70,7 +70,11 @@ absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
     RETURN_IF_ERROR(CleanFrame(frame));
     bytes_read_ += static_cast<int64_t>(frame.size);
     reading_->Skip(frame);
-    if (out_.size() >= kFlushBytes) RETURN_IF_ERROR(Flush());
+    if (out_.size() < kFlushBytes) continue;
+    RETURN_IF_ERROR(WriteOut());
+    // Piece by piece: were more of it dirty at a time, the syncs of those who write to their logs
+    // would wait for it too.
+    RETURN_IF_ERROR(file_->Sync());
   }
   if (source_ < group_.size()) return false;
   RETURN_IF_ERROR(Finish());
@@ -167,15 +171,13 @@ void SegmentCleaner::Emit(std::string_view bytes) {
   out_ += bytes;
 }
 
-// Synced piece by piece: were more of it dirty at a time, the syncs of those who write to their
-// logs would wait for it too.
-absl::Status SegmentCleaner::Flush() {
+absl::Status SegmentCleaner::WriteOut() {
   const std::string_view piece = out_;
   RETURN_IF_ERROR(file_->Allocate(bytes_written_, static_cast<int64_t>(piece.size())));
   RETURN_IF_ERROR(file_->Write(bytes_written_, {&piece, 1}));
   bytes_written_ += static_cast<int64_t>(piece.size());
   out_.clear();
-  return file_->Sync();
+  return absl::OkStatus();
 }
 
 absl::Status SegmentCleaner::Finish() {
@@ -188,7 +190,7 @@ absl::Status SegmentCleaner::Finish() {
   footer.max_timestamp_ms = at_.max_timestamp_ms;
   footer.max_timestamp_offset = at_.max_timestamp_offset;
   out_ += EncodeFooter(footer).view();
-  RETURN_IF_ERROR(Flush());
+  RETURN_IF_ERROR(WriteOut());
   RETURN_IF_ERROR(file_->Truncate(bytes_written_));
   RETURN_IF_ERROR(file_->Sync());
   finished_ = true;

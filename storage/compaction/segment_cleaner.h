@@ -65,7 +65,7 @@ class SegmentCleaner {
   void DropHeld();
   void WritePending(size_t left = 0);
   void Emit(std::string_view bytes);
-  absl::Status Flush();
+  absl::Status WriteOut();
   absl::Status Finish();
 
   FileSystem& fs_;

@@ -434,6 +434,18 @@ NodeId TestCluster::LeaderOf(const std::string& topic) {
   return kNoNode;
 }
 
+bool TestCluster::LetLead(const std::string& topic, NodeId node) {
+  const NodeId leader = LeaderOf(topic);
+  const NodeId other(6 - leader.value() - node.value());
+  Kill(leader);
+  if (!RunUntil([&] { return LeaderOf(topic) != kNoNode; })) return false;
+  if (LeaderOf(topic) == node) return true;
+  Start(leader);
+  if (!RunUntil([&] { return IsrOf(topic).size() == 3; })) return false;
+  Kill(other);
+  return RunUntil([&] { return LeaderOf(topic) == node; }, 60000);
+}
+
 bool TestCluster::Produce(const std::string& topic, const std::string& value,
                           std::optional<Offset>* acked, Errc* failure) {
   NodeId leader = LeaderOf(topic);

@@ -68,6 +68,9 @@ class TestCluster {
   std::shared_ptr<Partition> PartitionOn(NodeId node, const std::string& topic);
   // The node whose own replica leads and has committed in its term; kNoNode while none does.
   NodeId LeaderOf(const std::string& topic);
+  // Of three nodes with everything in sync, kills those that lead until `node` does; one is down
+  // then.
+  bool LetLead(const std::string& topic, NodeId node);
   // Offers one record to the leader; `acked` is set once it is acknowledged. False: no leader.
   bool Produce(const std::string& topic, const std::string& value, std::optional<Offset>* acked,
                Errc* failure = nullptr);
