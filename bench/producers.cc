@@ -50,8 +50,9 @@ class Load {
       state_.Apply(next_, batch);
       next_ = next_ + 1;
     }
-    if (!state_.TruncateTo(first)) Fail();
-    for (int64_t i = 0; i < kBatchesOfATurn; ++i) state_.Apply(first + i, turn[i]);
+    for (int64_t i = 0; i < kBatchesOfATurn; ++i) {
+      if (!state_.Has(first + i, turn[i])) Fail();
+    }
     state_.Committed(next_ - 1);
   }
   [[noreturn]] static void Fail() {

@@ -144,7 +144,7 @@ void ProducerKeeper::OnReplayed(uint64_t restart, absl::StatusOr<std::vector<Log
     const bool follows =
         entry.index == next_ || (entry.index > next_ && next_ < replica_.log().whole_from());
     if (!follows || replica_.TermAt(entry.index) != entry.term) break;
-    Apply(entry);
+    if (!Apply(entry)) return Restart();
     next_ = entry.index + 1;
   }
   // Each piece in a turn of its own: others share the shard.
@@ -164,24 +164,45 @@ void ProducerKeeper::ReplayLater() {
       });
 }
 
-void ProducerKeeper::Apply(const LogEntry& entry) {
+// False when what has been proposed at `index` and above cannot be taken back any more.
+bool ProducerKeeper::TakeBack(LogIndex index) {
+  return state_.last_index() < index || state_.TruncateTo(index);
+}
+
+// False when the state must be made again.
+bool ProducerKeeper::Apply(const LogEntry& entry) {
   if (entry.kind == EntryKind::kBatch) {
-    state_.Apply(entry.index, ProducerBatch::Of(RecordBatchView(entry.bytes.data())));
+    const ProducerBatch batch = ProducerBatch::Of(RecordBatchView(entry.bytes.data()));
+    if (!state_.Has(entry.index, batch)) {
+      if (!TakeBack(entry.index)) return false;
+      state_.Apply(entry.index, batch);
+    }
     bytes_ += entry.bytes.size();
     segment_bytes_ += entry.bytes.size();
   } else if (entry.kind == EntryKind::kExpireProducers) {
     std::optional<LogIndex> before = DecodeExpireProducers(entry.bytes.view());
     if (Mutated(Mutation::kExpiryByOwnClock) && marks_.empty()) before.reset();
+    if (!TakeBack(entry.index)) return false;
     if (before) state_.Expire(entry.index, *before);
   }
-  if (entry.kind == EntryKind::kRoll) {
-    ++rolls_;
-    NoteRoll(entry.index);
-  }
+  return KeepAsOf(entry);
+}
+
+bool ProducerKeeper::KeepAsOf(const LogEntry& entry) {
+  const bool roll = entry.kind == EntryKind::kRoll;
+  if (roll) ++rolls_;
   const bool begins_later = entry.kind == EntryKind::kSetLogStart && bytes_ > 0;
-  if (begins_later || bytes_ >= kSnapshotEveryBytes || rolls_ >= kSnapshotEveryRolls) {
-    TakeSnapshot(entry.index, begins_later);
-  }
+  if (!roll && !begins_later && !SnapshotIsDue()) return true;
+  if (!TakeBack(entry.index + 1)) return false;
+  if (roll) NoteRoll(entry.index);
+  if (begins_later || SnapshotIsDue()) TakeSnapshot(entry.index, begins_later);
+  return true;
+}
+
+// A larger state is stored less often.
+bool ProducerKeeper::SnapshotIsDue() const {
+  return !snapshot_ && bytes_ >= kSnapshotSizes * kProducerBytes * state_.size() &&
+         (bytes_ >= kSnapshotEveryBytes || rolls_ >= kSnapshotEveryRolls);
 }
 
 ProducerKeeper::Snapshot ProducerKeeper::MakeSnapshot(LogIndex through) const {
@@ -191,15 +212,11 @@ ProducerKeeper::Snapshot ProducerKeeper::MakeSnapshot(LogIndex through) const {
   return made;
 }
 
-// A larger state is stored less often.
-void ProducerKeeper::TakeSnapshot(LogIndex through, bool log_begins_later) {
-  if (snapshot_ && !log_begins_later) return;
-  Snapshot made = MakeSnapshot(through);
-  if (!log_begins_later && bytes_ < kSnapshotSizes * made.row.size()) return;
-  made.sync = log_begins_later;
+void ProducerKeeper::TakeSnapshot(LogIndex through, bool sync) {
+  snapshot_ = MakeSnapshot(through);
+  snapshot_->sync = sync;
   bytes_ = 0;
   rolls_ = 0;
-  snapshot_ = std::move(made);
 }
 
 // Of a state that would take more than the segment, the one before goes on.
@@ -278,8 +295,10 @@ void ProducerKeeper::OnProposed(LogIndex index, const ProducerBatch& batch) {
 
 void ProducerKeeper::OnAppended(const std::vector<LogEntry>& entries) {
   if (!ready_) return;  // They are in the log, and will be read there.
-  if (!state_.TruncateTo(entries.front().index)) return Restart();
-  for (const LogEntry& entry : entries) Apply(entry);
+  for (const LogEntry& entry : entries) {
+    if (!Apply(entry)) return Restart();
+  }
+  if (!TakeBack(entries.back().index + 1)) Restart();
 }
 
 void ProducerKeeper::OnTruncated(LogIndex from) {

@@ -86,9 +86,12 @@ class ProducerKeeper {
   void Replay();
   void OnReplayed(uint64_t restart, absl::StatusOr<std::vector<LogEntry>> entries);
   void ReplayLater();
-  void Apply(const LogEntry& entry);
+  bool TakeBack(LogIndex index);
+  bool Apply(const LogEntry& entry);
+  bool KeepAsOf(const LogEntry& entry);
+  bool SnapshotIsDue() const;
   Snapshot MakeSnapshot(LogIndex through) const;
-  void TakeSnapshot(LogIndex through, bool log_begins_later);
+  void TakeSnapshot(LogIndex through, bool sync);
   void NoteRoll(LogIndex at);
   void DropFrom(LogIndex from);
   void MaybeSave();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,6 +49,11 @@ absl::Status OutOfOrder(const ProducerBatch& batch, int32_t expected) {
 ProducerBatch ProducerBatch::Of(const RecordBatchView& batch) {
   return {batch.producer_id(),       batch.producer_epoch(), batch.base_sequence(),
           batch.last_offset_delta(), batch.base_offset(),    batch.max_timestamp_ms()};
+}
+
+ProducerState::Batch ProducerState::Batch::Of(LogIndex index, const ProducerBatch& batch) {
+  return {index, batch.base_offset + batch.last_offset_delta, batch.timestamp_ms,
+          batch.base_sequence, batch.last_offset_delta};
 }
 
 int32_t ProducerState::Batch::last_sequence() const {
@@ -106,10 +112,14 @@ void ProducerState::Apply(LogIndex index, const ProducerBatch& batch) {
   assert(index > last_index_);
   last_index_ = index;
   if (!batch.idempotent()) return;
-  const Batch entry{index, batch.base_offset + batch.last_offset_delta, batch.timestamp_ms,
-                    batch.base_sequence, batch.last_offset_delta};
+  const Batch entry = Batch::Of(index, batch);
   const auto found = producers_.find(batch.producer_id);
-  Undo undo{.index = index, .producer_id = batch.producer_id, .dropped = {}, .before = nullptr};
+  Undo undo{.index = index,
+            .producer_id = batch.producer_id,
+            .epoch = batch.epoch,
+            .added = entry,
+            .dropped = {},
+            .before = nullptr};
   if (found != producers_.end()) {
     order_.erase(found->second->newest().index);
     if (found->second->epoch() == batch.epoch) {
@@ -131,6 +141,18 @@ void ProducerState::Apply(LogIndex index, const ProducerBatch& batch) {
   Note(std::move(undo));
 }
 
+bool ProducerState::Has(LogIndex index, const ProducerBatch& batch) const {
+  if (index > last_index_ || index <= released_) return false;
+  // The last change of an entry is that of its batch; those before are of whom it made room for.
+  const auto after =
+      std::upper_bound(undo_.begin(), undo_.end(), index,
+                       [](LogIndex at, const Undo& undo) { return at < undo.index; });
+  if (after == undo_.begin() || std::prev(after)->index != index) return !batch.idempotent();
+  const Undo& change = *std::prev(after);
+  return batch.idempotent() && change.producer_id == batch.producer_id &&
+         change.epoch == batch.epoch && change.added == Batch::Of(index, batch);
+}
+
 void ProducerState::Expire(LogIndex index, LogIndex before) {
   assert(index > last_index_);
   last_index_ = index;
@@ -145,6 +167,7 @@ void ProducerState::Forget(LogIndex index, int64_t producer_id) {
   Note({.index = index,
         .producer_id = producer_id,
         .whole = true,
+        .added = {},
         .dropped = {},
         .before = std::move(history)});
 }

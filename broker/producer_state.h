@@ -10,18 +10,19 @@
 //   A leader about to propose a batch (not when it arrives: those before it may be waiting still):
 //     Check; an original: its place and its index are the answer, nothing is proposed. Once it is
 //     proposed: Apply with its index, so that the next batch of the same turn is held against it.
-//   Any replica whose log was given entries: TruncateTo(the first of them), then Apply for each
-//     batch and Expire for each kExpireProducers. That takes back what was proposed in this turn,
-//     and puts it in again, or what is in its place: an entry that is proposed and replaced within
-//     one turn is truncated without a word.
+//   Any replica whose log was given entries: for each batch that it does not Have yet, and for each
+//     kExpireProducers: TruncateTo(its index), then Apply or Expire. At last TruncateTo(the one
+//     after them). So what was proposed in this turn stays, and goes when it is not what the log
+//     has: an entry that is proposed and replaced within one turn is truncated without a word.
 //   Entries are truncated: TruncateTo. A leadership ends: TruncateTo(the end of the log + 1).
 //   The commit index moves: Committed.
 //   A kRoll is passed: EncodeSnapshot, to be kept once the kRoll is committed. At a start, and
 //     beside a copied log (D15): DecodeSnapshot, then Apply and Expire for what is above it.
 //
-// Costs:     Check is one look into a hash table; Apply and what takes it back are O(log n) in the
-//            producers; Expire adds O(log n) for each that goes; snapshots and ForEach are O(n).
-// Memory:    about 230 bytes a producer; a change that is not committed 64 bytes, and 176 more when
+// Costs:     Check is one look into a hash table; Has is O(log n) in the changes that are not
+//            committed; Apply and what takes it back are O(log n) in the producers; Expire adds
+//            O(log n) for each that goes; snapshots and ForEach are O(n).
+// Memory:    about 230 bytes a producer; a change that is not committed 96 bytes, and 176 more when
 //            it replaces or forgets a producer. Both are bounded by ProducerLimits.
 // Threads:   the partition's shard.
 // Ownership: keeps nothing that it is given.
@@ -118,6 +119,10 @@ class ProducerState {
   // it is, whatever Check would say.
   void Apply(LogIndex index, const ProducerBatch& batch);
 
+  // Whether the entry at `index` is `batch`, and has been applied. False also where that is not
+  // known any more.
+  bool Has(LogIndex index, const ProducerBatch& batch) const;
+
   // The entry at `index`, above last_index(), forgets the producers whose last batch lies below
   // `before`.
   void Expire(LogIndex index, LogIndex before);
@@ -160,8 +165,11 @@ class ProducerState {
     int32_t base_sequence = -1;
     int32_t last_offset_delta = 0;
 
+    static Batch Of(LogIndex index, const ProducerBatch& batch);
     Offset base_offset() const { return last_offset - last_offset_delta; }
     int32_t last_sequence() const;
+
+    friend bool operator==(const Batch&, const Batch&) = default;
   };
 
   // The last batches of one producer, never none.
@@ -192,7 +200,9 @@ class ProducerState {
   struct Undo {
     LogIndex index;
     int64_t producer_id = -1;
+    int16_t epoch = -1;
     bool whole = false;
+    Batch added;                      // Of index 0: the producer was forgotten.
     Batch dropped;                    // Of index 0: none made room.
     std::unique_ptr<History> before;  // Null: the producer was not known.
   };

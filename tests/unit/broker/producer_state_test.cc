@@ -197,6 +197,26 @@ TEST_F(ProducerStateTest, WhatTakesThePlaceOfATruncatedEntryIsTheTruth) {
   EXPECT_EQ(Check(7, 0, 1, 3), "2");
 }
 
+TEST_F(ProducerStateTest, KnowsWhatHasBeenAppliedWhere) {
+  Apply(1, 7, 0, 0);
+  Apply(2, 7, 0, 1);
+  Apply(4, 8, 0, 0);
+  const auto has = [this](int64_t index, int64_t id, int16_t epoch, int32_t sequence) {
+    return state_.Has(LogIndex(index), Batch(id, epoch, sequence, 1, index));
+  };
+  EXPECT_TRUE(has(1, 7, 0, 0));
+  EXPECT_TRUE(has(2, 7, 0, 1));
+  EXPECT_TRUE(has(3, -1, -1, -1)) << "it would change nothing";
+  EXPECT_FALSE(has(3, 7, 0, 2));
+  EXPECT_FALSE(has(4, -1, -1, -1)) << "another one has";
+  EXPECT_FALSE(has(4, 8, 1, 0));
+  EXPECT_FALSE(has(4, 8, 0, 1));
+  EXPECT_FALSE(has(5, -1, -1, -1)) << "it has not come yet";
+  state_.Committed(LogIndex(2));
+  EXPECT_FALSE(has(2, 7, 0, 1)) << "what is committed is not known any more";
+  EXPECT_TRUE(has(4, 8, 0, 0));
+}
+
 TEST_F(ProducerStateTest, WhatIsCommittedCannotBeTakenBack) {
   Apply(1, 7, 0, 0);
   Apply(2, 7, 0, 1);
@@ -409,6 +429,7 @@ class Reference {
 
  private:
   void Take(int64_t index, const ProducerBatch& batch, Producers& producers) const {
+    if (!batch.idempotent()) return;
     if (!producers.contains(batch.producer_id) && producers.size() == producers_max_) {
       producers.erase(
           std::min_element(producers.begin(), producers.end(), [](const auto& a, const auto& b) {
@@ -434,8 +455,10 @@ class Comparison {
 
   void Step() {
     const uint64_t what = random_.Below(100);
-    if (what < 70) {
+    if (what < 60) {
       Produce();
+    } else if (what < 70) {
+      Propose();
     } else if (what < 78) {
       Expire();
     } else if (what < 88) {
@@ -502,6 +525,52 @@ class Comparison {
     reference_.log().push_back({last_, placed});
   }
 
+  // What is proposed in a turn, of which the log gets the beginning, and then other things.
+  void Propose() {
+    std::vector<Reference::Entry> entries;
+    int64_t index = last_;
+    for (uint64_t left = 1 + random_.Below(4); left > 0; --left) {
+      ProducerBatch batch = AnyBatch();
+      index += 1 + static_cast<int64_t>(random_.Below(2));
+      batch.base_offset = Offset(index * 10);
+      state_.Apply(LogIndex(index), batch);
+      entries.push_back({index, batch});
+    }
+    for (auto entry = entries.begin() + random_.Below(entries.size()); entry != entries.end();
+         ++entry) {
+      if (random_.Below(2) == 0) continue;
+      if (random_.Below(2) == 0) {
+        entry->expire_before = last_;
+        entry->batch.reset();
+      } else if (random_.Below(2) == 0) {
+        ++entry->batch->timestamp_ms;
+      } else {
+        entry->batch->producer_id = random_.Below(2) == 0 ? -1 : 9;
+      }
+    }
+    entries.resize(1 + random_.Below(entries.size()));
+    for (const Reference::Entry& entry : entries) Append(entry);
+    if (!TakeBack(last_ + 1)) Rebuild();
+  }
+
+  // As whoever keeps a state equal to a log does.
+  void Append(const Reference::Entry& entry) {
+    reference_.log().push_back(entry);
+    last_ = entry.index;
+    const LogIndex index(entry.index);
+    if (entry.batch && state_.Has(index, *entry.batch)) return;
+    if (!TakeBack(entry.index)) return Rebuild();
+    if (entry.batch) {
+      state_.Apply(index, *entry.batch);
+    } else {
+      state_.Expire(index, LogIndex(entry.expire_before));
+    }
+  }
+
+  bool TakeBack(int64_t from) {
+    return state_.last_index() < LogIndex(from) || state_.TruncateTo(LogIndex(from));
+  }
+
   void Expire() {
     const auto before = static_cast<int64_t>(random_.Below(last_ + 2));
     ++last_;
@@ -513,7 +582,10 @@ class Comparison {
     const int64_t from = std::max(commit_ + 1, last_ - static_cast<int64_t>(random_.Below(20)));
     std::erase_if(reference_.log(), [from](const auto& entry) { return entry.index >= from; });
     last_ = std::min(last_, from - 1);
-    if (state_.TruncateTo(LogIndex(from))) return;
+    if (!state_.TruncateTo(LogIndex(from))) Rebuild();
+  }
+
+  void Rebuild() {
     ++rebuilt_;
     state_ = Replayed();
   }
