@@ -10,7 +10,7 @@
 namespace garam::storage {
 namespace {
 
-constexpr size_t kFlushBytes = 1 << 20;
+constexpr size_t kPieceBytes = 1 << 20;
 
 // A free name. What an earlier pass has handed out keeps its own until the log comes to it.
 std::string FreePath(FileSystem& fs, const std::string& dir, const SegmentHeader& header) {
@@ -37,28 +37,38 @@ SegmentCleaner::SegmentCleaner(FileSystem& fs, const std::string& dir,
       batches_(batches),
       producer_batches_(producer_batches),
       index_interval_bytes_(index_interval_bytes),
-      path_(FreePath(fs, dir, group_.front().header)) {}
+      dir_(dir) {
+  const SegmentHeader& header = group_.front().header;
+  at_ = FirstPoint(header);
+  last_term_ = header.term_before;
+  index_ = std::make_shared<SegmentIndex>(at_);
+  out_ = EncodeHeader(header).view();
+}
+
+bool SegmentCleaner::next_writes() const {
+  return out_.size() >= kPieceBytes || source_ == group_.size();
+}
 
 void SegmentCleaner::Discard() {
   // What cannot be removed now the log's next start removes.
   if (std::exchange(made_, false)) fs_.Remove(path_).IgnoreError();
 }
 
-absl::Status SegmentCleaner::Begin() {
-  ASSIGN_OR_RETURN(file_, fs_.Open(path_, FileSystem::Mode::kCreate));
-  made_ = true;
-  const SegmentHeader& header = group_.front().header;
-  at_ = FirstPoint(header);
-  last_term_ = header.term_before;
-  index_ = std::make_shared<SegmentIndex>(at_);
-  out_ = EncodeHeader(header).view();
-  return absl::OkStatus();
+absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
+  if (!next_writes()) {
+    RETURN_IF_ERROR(CleanSome(bytes_max));
+    return false;
+  }
+  const bool last = source_ == group_.size();
+  RETURN_IF_ERROR(WriteOut(last));
+  finished_ = last;
+  return last;
 }
 
-absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
-  if (file_ == nullptr) RETURN_IF_ERROR(Begin());
+// Up to a piece that is to be written.
+absl::Status SegmentCleaner::CleanSome(size_t bytes_max) {
   const int64_t until = bytes_read_ + static_cast<int64_t>(bytes_max);
-  while (bytes_read_ < until && source_ < group_.size()) {
+  while (bytes_read_ < until && !next_writes()) {
     if (!reading_) reading_.emplace(group_[source_]);
     Frame frame;
     ASSIGN_OR_RETURN(const bool more, reading_->Peek(&frame));
@@ -70,15 +80,8 @@ absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
     RETURN_IF_ERROR(CleanFrame(frame));
     bytes_read_ += static_cast<int64_t>(frame.size);
     reading_->Skip(frame);
-    if (out_.size() < kFlushBytes) continue;
-    RETURN_IF_ERROR(WriteOut());
-    // Piece by piece: were more of it dirty at a time, the syncs of those who write to their logs
-    // would wait for it too.
-    RETURN_IF_ERROR(file_->Sync());
   }
-  if (source_ < group_.size()) return false;
-  RETURN_IF_ERROR(Finish());
-  return true;
+  return absl::OkStatus();
 }
 
 // Of one frame, at the place that is being read.
@@ -171,16 +174,25 @@ void SegmentCleaner::Emit(std::string_view bytes) {
   out_ += bytes;
 }
 
-absl::Status SegmentCleaner::WriteOut() {
+// Piece by piece to the disk: were more of it dirty at a time, the syncs of those who write to
+// their logs would wait for it too.
+absl::Status SegmentCleaner::WriteOut(bool last) {
+  if (file_ == nullptr) {
+    path_ = FreePath(fs_, dir_, group_.front().header);
+    ASSIGN_OR_RETURN(file_, fs_.Open(path_, FileSystem::Mode::kCreate));
+    made_ = true;
+  }
+  if (last) out_ += EncodeFooter(Footer()).view();
   const std::string_view piece = out_;
   RETURN_IF_ERROR(file_->Allocate(bytes_written_, static_cast<int64_t>(piece.size())));
   RETURN_IF_ERROR(file_->Write(bytes_written_, {&piece, 1}));
   bytes_written_ += static_cast<int64_t>(piece.size());
   out_.clear();
-  return absl::OkStatus();
+  if (last) RETURN_IF_ERROR(file_->Truncate(bytes_written_));
+  return file_->Sync();
 }
 
-absl::Status SegmentCleaner::Finish() {
+SegmentFooter SegmentCleaner::Footer() const {
   SegmentFooter footer;
   footer.last_index = at_.index - 1;
   footer.last_term = last_term_;
@@ -189,12 +201,7 @@ absl::Status SegmentCleaner::Finish() {
   footer.compacted = true;
   footer.max_timestamp_ms = at_.max_timestamp_ms;
   footer.max_timestamp_offset = at_.max_timestamp_offset;
-  out_ += EncodeFooter(footer).view();
-  RETURN_IF_ERROR(WriteOut());
-  RETURN_IF_ERROR(file_->Truncate(bytes_written_));
-  RETURN_IF_ERROR(file_->Sync());
-  finished_ = true;
-  return absl::OkStatus();
+  return footer;
 }
 
 std::optional<CleanedSegment> SegmentCleaner::Take() {
