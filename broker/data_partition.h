@@ -144,7 +144,7 @@ class DataPartition final : public Partition,
   void OnStorageFree() override;
   void OnReplaceable() override;
   void OnNode(NodeId node, bool reachable) override;
-  std::string SnapshotFor(LogIndex through) const override { return producers_.RowFor(through); }
+  absl::StatusOr<std::string> SnapshotForCopy() const override { return producers_.RowForCopy(); }
   void KeepSnapshot(std::string snapshot,
                     absl::AnyInvocable<void(const absl::Status&) &&> done) override {
     producers_.Keep(std::move(snapshot), std::move(done));

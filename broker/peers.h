@@ -92,7 +92,7 @@ struct CopyRequest {
 
 struct CopyReply {
   std::string bytes;     // The piece, or the manifest (storage/manifest.h).
-  std::string snapshot;  // Beside a manifest: as ReplicaEvents::SnapshotFor has it.
+  std::string snapshot;  // Beside a manifest: as ReplicaEvents::SnapshotForCopy has it.
 };
 
 using CopyDone = absl::AnyInvocable<void(absl::StatusOr<CopyReply>) &&>;

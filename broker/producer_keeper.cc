@@ -10,18 +10,18 @@
 #include "common/logging.h"
 #include "common/mutation.h"
 #include "common/record_batch.h"
+#include "common/status.h"
 
 namespace garam {
 namespace {
 
 // What a start reads again at most, as long as the state is small: a snapshot may cost that much.
 constexpr size_t kSnapshotEveryBytes = 8 << 20;
-constexpr int kSnapshotEveryRolls =
-    8;  // Each segment is a file to be opened and a read of its own.
+// Each segment is a file to be opened and a read of its own.
+constexpr int kSnapshotEveryRolls = 8;
 constexpr size_t kSnapshotSizes = 4;
 // About what a producer takes in a snapshot.
 constexpr size_t kProducerBytes = 128;
-constexpr size_t kCopyable = 2;
 
 // At a time, of the log at a start.
 constexpr size_t kReplayBytes = 1 << 20;
@@ -52,7 +52,7 @@ void ProducerKeeper::Close(Task closed) {
   // So that the next start reads nothing. What was proposed may not have come to the log.
   const LogIndex last = replica_.core().last_index();
   const bool committed = last == replica_.core().commit_index() && state_.last_index() <= last;
-  if (ready_ && bytes_ > 0 && committed) Save(MakeSnapshot(last));
+  if (ready_ && bytes_ > 0 && committed) Save({last, MakeRow(state_, last)});
   closing_ = true;
   ready_ = false;
   ++restarts_;
@@ -70,10 +70,10 @@ void ProducerKeeper::Restart() {
   ready_ = false;
   state_ = ProducerState();
   snapshot_.reset();
-  copyable_.clear();
+  awaited_.reset();
+  row_through_ = LogIndex(0);
   bytes_ = 0;
   rolls_ = 0;
-  segment_bytes_ = 0;
   const uint64_t restart = ++restarts_;
   ++under_way_;
   shard_.pool().Submit([this, restart, key = RowKey(replica_.group()), &kv = shard_.log_env().kv,
@@ -92,32 +92,33 @@ void ProducerKeeper::OnLoaded(uint64_t restart, absl::StatusOr<std::optional<std
   if (!row.ok()) {
     LogWarn("group {}: the snapshot of its producers: {}", replica_.group().value(),
             row.status().ToString());
-  } else if (row->has_value() && TakeRow(**row)) {
-    next_ = state_.last_index() + 1;
+  } else if (row->has_value()) {
+    TakeRow(**row);
   }
-  Replay();
+  if (!awaited_) Replay();
 }
 
-// Whether it is of this log: everything up to a committed entry is the same wherever that is.
-bool ProducerKeeper::TakeRow(const std::string& row) {
-  if (row.size() < kRowHeaderBytes || row[0] != kRowFormat) return false;
+// If it is of this log: everything up to a committed entry is the same wherever that is. Also one
+// that came beside a copy, and is as of an entry which is still on its way.
+void ProducerKeeper::TakeRow(const std::string& row) {
+  if (row.size() < kRowHeaderBytes || row[0] != kRowFormat) return;
   absl::StatusOr<ProducerState> state =
       ProducerState::DecodeSnapshot(std::string_view(row).substr(kRowHeaderBytes));
   if (!state.ok()) {
     LogWarn("group {}: the snapshot of its producers: {}", replica_.group().value(),
             state.status().ToString());
-    return false;
+    return;
   }
   const Term term(LoadBigEndian<int32_t>(row.data() + 1));
-  const raft::Core& core = replica_.core();
   const LogIndex through = state->last_index();
-  if (through < replica_.log().first_index() - 1 || through > core.last_index() ||
-      replica_.TermAt(through) != term) {
-    return false;
+  if (through < replica_.log().first_index() - 1) return;
+  if (through > replica_.core().last_index()) {
+    if (!replica_.leads()) awaited_ = through;
+  } else if (replica_.TermAt(through) == term) {
+    state_ = *std::move(state);
+    row_through_ = through;
+    next_ = through + 1;
   }
-  state_ = *std::move(state);
-  copyable_.push_back({through, row});
-  return true;
 }
 
 void ProducerKeeper::Replay() {
@@ -164,38 +165,38 @@ void ProducerKeeper::ReplayLater() {
       });
 }
 
-// False when what has been proposed at `index` and above cannot be taken back any more.
-bool ProducerKeeper::TakeBack(LogIndex index) {
-  return state_.last_index() < index || state_.TruncateTo(index);
-}
-
 // False when the state must be made again.
 bool ProducerKeeper::Apply(const LogEntry& entry) {
+  ProducerBatch batch;
   if (entry.kind == EntryKind::kBatch) {
-    const ProducerBatch batch = ProducerBatch::Of(RecordBatchView(entry.bytes.data()));
-    if (!state_.Has(entry.index, batch)) {
-      if (!TakeBack(entry.index)) return false;
+    batch = ProducerBatch::Of(RecordBatchView(entry.bytes.data()));
+    bytes_ += entry.bytes.size();
+  }
+  std::optional<LogIndex> expire_before;
+  if (entry.kind == EntryKind::kExpireProducers) {
+    expire_before = DecodeExpireProducers(entry.bytes.view());
+    if (Mutated(Mutation::kExpiryByOwnClock) && marks_.empty()) expire_before.reset();
+  }
+  if (expire_before || !state_.Has(entry.index, batch)) {
+    if (!state_.TruncateTo(entry.index)) return false;
+    if (expire_before) {
+      state_.Expire(entry.index, *expire_before);
+    } else {
       state_.Apply(entry.index, batch);
     }
-    bytes_ += entry.bytes.size();
-    segment_bytes_ += entry.bytes.size();
-  } else if (entry.kind == EntryKind::kExpireProducers) {
-    std::optional<LogIndex> before = DecodeExpireProducers(entry.bytes.view());
-    if (Mutated(Mutation::kExpiryByOwnClock) && marks_.empty()) before.reset();
-    if (!TakeBack(entry.index)) return false;
-    if (before) state_.Expire(entry.index, *before);
   }
   return KeepAsOf(entry);
 }
 
+// A snapshot, if one is due. When the log is to begin later, it has what the log will not have.
 bool ProducerKeeper::KeepAsOf(const LogEntry& entry) {
-  const bool roll = entry.kind == EntryKind::kRoll;
-  if (roll) ++rolls_;
+  if (entry.kind == EntryKind::kRoll) ++rolls_;
   const bool begins_later = entry.kind == EntryKind::kSetLogStart && bytes_ > 0;
-  if (!roll && !begins_later && !SnapshotIsDue()) return true;
-  if (!TakeBack(entry.index + 1)) return false;
-  if (roll) NoteRoll(entry.index);
-  if (begins_later || SnapshotIsDue()) TakeSnapshot(entry.index, begins_later);
+  if (!begins_later && !SnapshotIsDue()) return true;
+  if (!state_.TruncateTo(entry.index + 1)) return false;
+  snapshot_ = Snapshot{entry.index, MakeRow(state_, entry.index), /*sync=*/begins_later};
+  bytes_ = 0;
+  rolls_ = 0;
   return true;
 }
 
@@ -205,37 +206,24 @@ bool ProducerKeeper::SnapshotIsDue() const {
          (bytes_ >= kSnapshotEveryBytes || rolls_ >= kSnapshotEveryRolls);
 }
 
-ProducerKeeper::Snapshot ProducerKeeper::MakeSnapshot(LogIndex through) const {
-  Snapshot made{through, std::string(kRowHeaderBytes, kRowFormat), false};
-  StoreBigEndian<int32_t>(made.row.data() + 1, replica_.TermAt(through).value());
-  made.row += state_.EncodeSnapshot(through);
-  return made;
+std::string ProducerKeeper::MakeRow(const ProducerState& state, LogIndex through) const {
+  std::string row(kRowHeaderBytes, kRowFormat);
+  StoreBigEndian<int32_t>(row.data() + 1, replica_.TermAt(through).value());
+  return row + state.EncodeSnapshot(through);
 }
 
-void ProducerKeeper::TakeSnapshot(LogIndex through, bool sync) {
-  snapshot_ = MakeSnapshot(through);
-  snapshot_->sync = sync;
-  bytes_ = 0;
-  rolls_ = 0;
-}
-
-// Of a state that would take more than the segment, the one before goes on.
-void ProducerKeeper::NoteRoll(LogIndex at) {
-  if (state_.size() * kProducerBytes > segment_bytes_) return;
-  segment_bytes_ = 0;
-  copyable_.push_back(MakeSnapshot(at));
-  if (copyable_.size() > kCopyable) copyable_.pop_front();
-}
-
-void ProducerKeeper::DropFrom(LogIndex from) {
-  if (snapshot_ && snapshot_->through >= from) snapshot_.reset();
-  while (!copyable_.empty() && copyable_.back().through >= from) copyable_.pop_back();
-}
-
-std::string ProducerKeeper::RowFor(LogIndex through) const {
-  const auto newest = std::find_if(copyable_.rbegin(), copyable_.rend(),
-                                   [&](const Snapshot& s) { return s.through <= through; });
-  return newest == copyable_.rend() ? "" : newest->row;
+absl::StatusOr<std::string> ProducerKeeper::RowForCopy() const {
+  if (!ready_) {
+    return MakeError(Errc::kLeaderNotReady, "its producers are still being read; ask again");
+  }
+  // After a start the commit index is behind.
+  const LogIndex commit = std::max(replica_.core().commit_index(), row_through_);
+  const LogIndex through = std::min(commit, replica_.log().last_index());
+  const std::optional<ProducerState> state = state_.AsOf(through);
+  if (state) return MakeRow(*state, through);
+  LogWarn("group {}: too much is not committed: a copy goes without its producers",
+          replica_.group().value());
+  return "";
 }
 
 void ProducerKeeper::Keep(std::string row, absl::AnyInvocable<void(const absl::Status&) &&> done) {
@@ -294,15 +282,17 @@ void ProducerKeeper::OnProposed(LogIndex index, const ProducerBatch& batch) {
 }
 
 void ProducerKeeper::OnAppended(const std::vector<LogEntry>& entries) {
+  // A leader has all that is committed: if it lacks that entry, the entry was lost on every disk.
+  if (awaited_ && (entries.back().index >= *awaited_ || replica_.leads())) return Restart();
   if (!ready_) return;  // They are in the log, and will be read there.
   for (const LogEntry& entry : entries) {
     if (!Apply(entry)) return Restart();
   }
-  if (!TakeBack(entries.back().index + 1)) Restart();
+  if (!state_.TruncateTo(entries.back().index + 1)) Restart();
 }
 
 void ProducerKeeper::OnTruncated(LogIndex from) {
-  DropFrom(from);
+  if (snapshot_ && snapshot_->through >= from) snapshot_.reset();
   if (!state_.TruncateTo(from)) return Restart();
   if (!ready_) next_ = std::min(next_, from);
 }

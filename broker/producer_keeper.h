@@ -4,8 +4,9 @@
 //
 // Snapshots are rows in the key-value store, s<group>: the term of the entry that they are as of,
 // and the state. They are of committed entries; one that does not fit the log is not used. One is
-// made when the log is to begin later, for what goes may be all that a producer has sent; and one
-// goes beside a copy of the log, for the same reason (D15).
+// made when the log is to begin later, for what goes may be all that a producer has sent. For the
+// same reason one goes beside a copy of the log (D15), as of the last committed entry; whoever has
+// copied the log is ready once it has that entry too.
 //
 // Threads:   the partition's shard.
 // Ownership: owned by the partition; shard and replica outlive it. Close before it is destroyed.
@@ -65,8 +66,8 @@ class ProducerKeeper {
   // What was proposed and never reached the log is nobody's.
   void OnLeadershipEnd();
 
-  // The newest row that a log which ends at `through` can begin with; "" when there is none.
-  std::string RowFor(LogIndex through) const;
+  // The row that goes beside a copy; "" when there is none. kLeaderNotReady: soon.
+  absl::StatusOr<std::string> RowForCopy() const;
   // Stores such a row of another replica, before its log takes the place of this one.
   void Keep(std::string row, absl::AnyInvocable<void(const absl::Status&) &&> done);
 
@@ -82,18 +83,14 @@ class ProducerKeeper {
 
   void Restart();
   void OnLoaded(uint64_t restart, absl::StatusOr<std::optional<std::string>> row);
-  bool TakeRow(const std::string& row);
+  void TakeRow(const std::string& row);
   void Replay();
   void OnReplayed(uint64_t restart, absl::StatusOr<std::vector<LogEntry>> entries);
   void ReplayLater();
-  bool TakeBack(LogIndex index);
   bool Apply(const LogEntry& entry);
   bool KeepAsOf(const LogEntry& entry);
   bool SnapshotIsDue() const;
-  Snapshot MakeSnapshot(LogIndex through) const;
-  void TakeSnapshot(LogIndex through, bool sync);
-  void NoteRoll(LogIndex at);
-  void DropFrom(LogIndex from);
+  std::string MakeRow(const ProducerState& state, LogIndex through) const;
   void MaybeSave();
   void Save(Snapshot snapshot);
   void Store(std::string row, bool sync, absl::AnyInvocable<void(const absl::Status&) &&> done);
@@ -108,11 +105,11 @@ class ProducerKeeper {
   bool ready_ = false;
   uint64_t restarts_ = 0;             // What belongs to an older one is ignored.
   LogIndex next_;                     // The first entry that is not in the state; while not ready.
+  LogIndex row_through_;              // The row is as of this one; 0 without a row.
+  std::optional<LogIndex> awaited_;   // It is as of this one, which is still to come.
   size_t bytes_ = 0;                  // Of batches since the last snapshot,
   int rolls_ = 0;                     // and segments.
   std::optional<Snapshot> snapshot_;  // Until it is committed.
-  std::deque<Snapshot> copyable_;     // The last two at ends of segments: beside a copy.
-  size_t segment_bytes_ = 0;          // Of batches since the last of them.
   bool saving_ = false;
   // When the commit index was where: tells how old what lies below is.
   std::deque<std::pair<int64_t, LogIndex>> marks_;

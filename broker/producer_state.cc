@@ -219,6 +219,31 @@ void ProducerState::TakeBack(Undo undo) {
   order_.emplace(last, undo.producer_id);
 }
 
+ProducerState::Undo ProducerState::Undo::Copy() const {
+  return {index,
+          producer_id,
+          epoch,
+          whole,
+          added,
+          dropped,
+          before == nullptr ? nullptr : std::make_unique<History>(*before)};
+}
+
+std::optional<ProducerState> ProducerState::AsOf(LogIndex through) const {
+  if (through < released_) return std::nullopt;
+  ProducerState state(limits_);
+  state.producers_.reserve(producers_.size());
+  for (const auto& [id, history] : producers_) {
+    state.producers_.emplace(id, std::make_unique<History>(*history));
+  }
+  state.order_ = order_;
+  for (auto undo = undo_.rbegin(); undo != undo_.rend() && undo->index > through; ++undo) {
+    state.TakeBack(undo->Copy());
+  }
+  state.last_index_ = state.released_ = std::min(last_index_, through);
+  return state;
+}
+
 // A head, the producers in the order of their last batches, each with its batches from the oldest
 // on, and the CRC-32C of all that.
 std::string ProducerState::EncodeSnapshot(LogIndex through) const {

@@ -10,13 +10,14 @@
 //   A leader about to propose a batch (not when it arrives: those before it may be waiting still):
 //     Check; an original: its place and its index are the answer, nothing is proposed. Once it is
 //     proposed: Apply with its index, so that the next batch of the same turn is held against it.
-//   Any replica whose log was given entries: for each batch that it does not Have yet, and for each
-//     kExpireProducers: TruncateTo(its index), then Apply or Expire. At last TruncateTo(the one
-//     after them). So what was proposed in this turn stays, and goes when it is not what the log
-//     has: an entry that is proposed and replaced within one turn is truncated without a word.
+//   Any replica whose log was given entries: for each that it does not Have yet (whatever is no
+//     batch is one without a producer), and each kExpireProducers: TruncateTo(its index), then
+//     Apply or Expire. At last TruncateTo(the one after them). So what was proposed in this turn
+//     stays, and goes when it is not what the log has: an entry that is proposed and replaced
+//     within one turn is truncated without a word.
 //   Entries are truncated: TruncateTo. A leadership ends: TruncateTo(the end of the log + 1).
 //   The commit index moves: Committed.
-//   A kRoll is passed: EncodeSnapshot, to be kept once the kRoll is committed. At a start, and
+//   Now and then: EncodeSnapshot, to be kept once its last entry is committed. At a start, and
 //     beside a copied log (D15): DecodeSnapshot, then Apply and Expire for what is above it.
 //
 // Costs:     Check is one look into a hash table; Has is O(log n) in the changes that are not
@@ -135,6 +136,10 @@ class ProducerState {
   // What the entries up to `index` have done stays.
   void Committed(LogIndex index);
 
+  // What it was when `through` was the last entry; nothing of that can be taken back. Nothing where
+  // TruncateTo(through + 1) would fail. O(n).
+  std::optional<ProducerState> AsOf(LogIndex through) const;
+
   // The state as of the entry `through`, at or above last_index(), with format and checksum.
   std::string EncodeSnapshot(LogIndex through) const;
   // last_index() is then what `through` was. Allocates in proportion to `bytes` only. kStorage when
@@ -205,6 +210,8 @@ class ProducerState {
     Batch added;                      // Of index 0: the producer was forgotten.
     Batch dropped;                    // Of index 0: none made room.
     std::unique_ptr<History> before;  // Null: the producer was not known.
+
+    Undo Copy() const;
   };
 
   static absl::StatusOr<History> TakeHistory(ByteReader& reader);

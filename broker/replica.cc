@@ -23,7 +23,7 @@ constexpr Duration kAskForReplacement = Millis(200);
 
 }  // namespace
 
-std::string ReplicaEvents::SnapshotFor(LogIndex /*through*/) const { return ""; }
+absl::StatusOr<std::string> ReplicaEvents::SnapshotForCopy() const { return ""; }
 
 void ReplicaEvents::KeepSnapshot(std::string /*snapshot*/,
                                  absl::AnyInvocable<void(const absl::Status&) &&> done) {
@@ -157,9 +157,10 @@ void Replica::GiveCopy(std::optional<CopyRequest::Piece> piece, CopyDone done) {
     return std::move(done)(MakeError(Errc::kNotLeader, "this broker does not lead the group"));
   }
   if (!piece) {
-    const storage::Manifest manifest = log_->MakeManifest();
+    absl::StatusOr<std::string> snapshot = events_.SnapshotForCopy();
+    if (!snapshot.ok()) return std::move(done)(snapshot.status());
     return std::move(done)(
-        CopyReply{storage::EncodeManifest(manifest), events_.SnapshotFor(manifest.last_index())});
+        CopyReply{storage::EncodeManifest(log_->MakeManifest()), *std::move(snapshot)});
   }
   log_->ReadSegment(piece->base_index, piece->position, piece->bytes_max,
                     [done = std::move(done)](absl::StatusOr<Bytes> bytes) mutable {

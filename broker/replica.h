@@ -50,9 +50,9 @@ class ReplicaEvents {
   virtual void OnReplaceable() = 0;
   // A node of the cluster became reachable, or no longer is.
   virtual void OnNode(NodeId node, bool reachable) = 0;
-  // What the entries up to `through` have made, or some of the first of them: it goes beside a copy
-  // of a log that ends there.
-  virtual std::string SnapshotFor(LogIndex through) const;
+  // What the entries up to some committed one have made, be it above the copy's end: it goes beside
+  // a copy of the log. An error: the copy must wait.
+  virtual absl::StatusOr<std::string> SnapshotForCopy() const;
   // This came beside a copied log: keep it on stable storage.
   virtual void KeepSnapshot(std::string snapshot,
                             absl::AnyInvocable<void(const absl::Status&) &&> done);

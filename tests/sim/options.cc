@@ -216,17 +216,18 @@ void DrawTheLater(Random& random, Options& options) {
   options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
   options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
   options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
-  // A log that begins later may have forgotten what a producer sent before.
-  options.faults[static_cast<size_t>(Fault::kRetry)] =
-      random.Below(4) == 0 && !options.has(Fault::kTrims);
+  options.faults[static_cast<size_t>(Fault::kRetry)] = random.Below(4) == 0;
   options.faults[static_cast<size_t>(Fault::kGroups)] = random.Below(4) == 0;
-  // By the wall clock: where that jumps, anything may be old. And as above.
+  // By the wall clock: where that jumps, anything may be old.
   options.faults[static_cast<size_t>(Fault::kRetention)] =
-      random.Below(4) == 0 && !options.has(Fault::kClock) && !options.has(Fault::kRetry);
+      random.Below(4) == 0 && !options.has(Fault::kClock);
   options.retention_ms = Pick<4>(random, {-1, 1000, 1000, 4000});
   options.retention_bytes = Pick<4>(random, {-1, 0, 3000, 20'000});
   // More partitions share what two would get: seeds are to be many, and none of them long.
   options.produce_every *= std::max(1, options.topics * options.partitions / 2);
+  // The last values are compared from the first record on.
+  options.faults[static_cast<size_t>(Fault::kCompact)] =
+      random.Below(4) == 0 && !options.has(Fault::kTrims) && !options.has(Fault::kRetention);
 }
 
 }  // namespace

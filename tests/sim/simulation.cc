@@ -258,6 +258,15 @@ class Simulation {
     if (options_.has(Fault::kCompact)) ReadReplicas(2 * entries * options_.disk_latency);
   }
 
+  static std::string DescribeProducers(const ProducerState& state) {
+    std::string text;
+    state.ForEach([&text](const ProducerState::Producer& producer) {
+      absl::StrAppend(&text, " ", producer.id, " up to ", producer.last_sequence, " in entry ",
+                      producer.last_index.value());
+    });
+    return text.empty() ? " nobody" : text;
+  }
+
   // What a leader would hold a producer to must not depend on who leads.
   void CompareProducers(const Workload::Target& target) {
     constexpr LogIndex kAll{INT64_MAX};
@@ -270,8 +279,9 @@ class Simulation {
       const std::string state = keeper.state().EncodeSnapshot(kAll);
       if (!first) first = state;
       if (*first == state) continue;
-      world_.Fail(absl::StrCat(target.topic, "-", target.partition, ": node ", node->id().value(),
-                               " remembers other producers than those before it"));
+      world_.Fail(absl::StrCat(
+          target.topic, "-", target.partition, ": node ", node->id().value(),
+          " remembers other producers than those before it:", DescribeProducers(keeper.state())));
     }
   }
 

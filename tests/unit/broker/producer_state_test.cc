@@ -550,7 +550,7 @@ class Comparison {
     }
     entries.resize(1 + random_.Below(entries.size()));
     for (const Reference::Entry& entry : entries) Append(entry);
-    if (!TakeBack(last_ + 1)) Rebuild();
+    if (!state_.TruncateTo(LogIndex(last_ + 1))) Rebuild();
   }
 
   // As whoever keeps a state equal to a log does.
@@ -559,16 +559,12 @@ class Comparison {
     last_ = entry.index;
     const LogIndex index(entry.index);
     if (entry.batch && state_.Has(index, *entry.batch)) return;
-    if (!TakeBack(entry.index)) return Rebuild();
+    if (!state_.TruncateTo(index)) return Rebuild();
     if (entry.batch) {
       state_.Apply(index, *entry.batch);
     } else {
       state_.Expire(index, LogIndex(entry.expire_before));
     }
-  }
-
-  bool TakeBack(int64_t from) {
-    return state_.last_index() < LogIndex(from) || state_.TruncateTo(LogIndex(from));
   }
 
   void Expire() {
@@ -596,9 +592,10 @@ class Comparison {
     state_ = *std::move(restored);
   }
 
-  ProducerState Replayed() {
+  ProducerState Replayed(int64_t through = INT64_MAX) {
     ProducerState state(kLimits);
     for (const Reference::Entry& entry : reference_.log()) {
+      if (entry.index > through) break;
       if (entry.batch) {
         state.Apply(LogIndex(entry.index), *entry.batch);
       } else {
@@ -633,6 +630,11 @@ class Comparison {
       }
     }
     EXPECT_EQ(state_.EncodeSnapshot(LogIndex(last_)), Replayed().EncodeSnapshot(LogIndex(last_)));
+    const int64_t through = commit_ + static_cast<int64_t>(random_.Below(last_ - commit_ + 1));
+    if (const std::optional<ProducerState> before = state_.AsOf(LogIndex(through))) {
+      EXPECT_EQ(before->EncodeSnapshot(LogIndex(through)),
+                Replayed(through).EncodeSnapshot(LogIndex(through)));
+    }
   }
 
   SeededRandom random_;
