@@ -19,6 +19,7 @@ std::optional<QuotaKind> KindOf(std::string_view key) {
   if (key == kProducerByteRate) return QuotaKind::kProduce;
   if (key == kConsumerByteRate) return QuotaKind::kFetch;
   if (key == kRequestPercentage) return QuotaKind::kRequest;
+  if (key == kControllerMutationRate) return QuotaKind::kMutation;
   return std::nullopt;
 }
 
@@ -56,8 +57,11 @@ constexpr std::pair<Part, Part> kOrder[] = {
 void QuotaManager::SetQuotas(const QuotaTable& quotas) {
   std::lock_guard lock(mutex_);
   for (auto& limits : limits_) limits.clear();
+  address_limits_.clear();
+  any_address_limit_.reset();
   uint32_t kinds = 0;
   for (const auto& [entity, values] : quotas) {
+    SetAddressQuota(entity, values);
     const auto [user, user_name] = PartOf(entity, kQuotaUser);
     const auto [client, client_id] = PartOf(entity, kQuotaClientId);
     if (user == Part::kAbsent && client == Part::kAbsent) continue;
@@ -70,6 +74,14 @@ void QuotaManager::SetQuotas(const QuotaTable& quotas) {
     }
   }
   kinds_.store(kinds, std::memory_order_relaxed);
+}
+
+void QuotaManager::SetAddressQuota(const QuotaEntity& entity, const QuotaValues& values) {
+  const auto [part, address] = PartOf(entity, kQuotaIp);
+  const auto rate = values.find(std::string(kConnectionCreationRate));
+  if (part == Part::kAbsent || rate == values.end()) return;
+  if (part == Part::kDefault) any_address_limit_ = rate->second;
+  if (part == Part::kNamed) address_limits_[std::string(address)] = rate->second;
 }
 
 std::optional<QuotaManager::Limit> QuotaManager::Find(QuotaKind kind,
@@ -109,15 +121,20 @@ Duration QuotaManager::Record(QuotaKind kind, const QuotaClient& client, double 
   if (!limit.has_value()) return Duration::zero();
   RateWindow& window = WindowOf(limit->scope, now);
   window.Add(shape_, amount, now);
-  const double over = window.PerSecond(shape_, now) - limit->per_second;
+  const Duration wait = WaitFor(window, limit->per_second, now);
+  return kind == QuotaKind::kRequest ? std::min(wait, shape_.sample) : wait;
+}
+
+// For the window's rate to come down to that.
+Duration QuotaManager::WaitFor(RateWindow& window, double per_second, MonoTime now) const {
+  const double over = window.PerSecond(shape_, now) - per_second;
   if (over <= 0) return Duration::zero();
   const double span_ms =
       std::chrono::duration<double, std::milli>(RateWindow::Span(shape_, now)).count();
-  const double wait_ms = std::round(over / limit->per_second * span_ms);
+  const double wait_ms = std::round(over / per_second * span_ms);
   // Answers carry it as an int32.
   constexpr double kWaitMsMax = std::numeric_limits<int32_t>::max();
-  const Duration wait = Millis(static_cast<int64_t>(std::min(wait_ms, kWaitMsMax)));
-  return kind == QuotaKind::kRequest ? std::min(wait, shape_.sample) : wait;
+  return Millis(static_cast<int64_t>(std::min(wait_ms, kWaitMsMax)));
 }
 
 void QuotaManager::TakeBack(QuotaKind kind, const QuotaClient& client, double amount,
@@ -135,6 +152,42 @@ double QuotaManager::MostAtOnce(QuotaKind kind, const QuotaClient& client) {
   if (!limit.has_value()) return kNoLimit;
   const Duration full = shape_.sample * std::max(shape_.samples - 1, 1);
   return limit->per_second * std::chrono::duration<double>(full).count();
+}
+
+TokenBucket& QuotaManager::BucketOf(uint64_t scope, MonoTime now) {
+  const auto found = buckets_.find(scope);
+  if (found != buckets_.end()) return found->second;
+  if (buckets_.size() >= kClientsMax) {
+    absl::erase_if(buckets_, [now](const auto& entry) { return entry.second.IsFull(now); });
+  }
+  return buckets_[buckets_.size() < kClientsMax ? scope : kSharedScope];
+}
+
+Duration QuotaManager::Mutate(const QuotaClient& client, double partitions, bool strict,
+                              MonoTime now) {
+  if (!active(QuotaKind::kMutation)) return Duration::zero();
+  std::lock_guard lock(mutex_);
+  const std::optional<Limit> limit = Find(QuotaKind::kMutation, client);
+  if (!limit.has_value()) return Duration::zero();
+  const double window_seconds = std::chrono::duration<double>(shape_.whole()).count();
+  const TokenBucket::Shape shape{limit->per_second, limit->per_second * window_seconds};
+  TokenBucket& bucket = BucketOf(limit->scope, now);
+  const Duration owed = bucket.Owed(shape, now);
+  if (strict && owed > Duration::zero()) return owed;
+  bucket.Take(shape, partitions, now);
+  return strict ? Duration::zero() : bucket.Owed(shape, now);
+}
+
+Duration QuotaManager::Connect(const std::string& address, MonoTime now) {
+  std::lock_guard lock(mutex_);
+  const auto named = address_limits_.find(address);
+  if (named == address_limits_.end() && !any_address_limit_) return Duration::zero();
+  const double per_second = named == address_limits_.end() ? *any_address_limit_ : named->second;
+  RateWindow& window = WindowOf(absl::HashOf(kQuotaIp, address) | 1, now);
+  window.Add(shape_, 1, now);
+  const Duration wait = WaitFor(window, per_second, now);
+  if (wait > Duration::zero()) window.Add(shape_, -1, now);
+  return std::min(wait, shape_.sample);
 }
 
 size_t QuotaManager::clients() const {

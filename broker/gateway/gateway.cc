@@ -7,8 +7,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "broker/gateway/dispatch.h"
+#include "broker/quota_manager.h"
+#include "common/executor.h"
 #include "common/logging.h"
 #include "common/status.h"
 
@@ -49,7 +52,41 @@ absl::StatusOr<std::vector<tcp::endpoint>> Resolve(ShardLoop& loop, const HostPo
   return endpoints;
 }
 
+// As clients of the older protocol know theirs, also on a socket for both.
+std::string AddressOf(const tcp::endpoint& peer) {
+  const boost::asio::ip::address address = peer.address();
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address.to_string();
+  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
+}
+
 }  // namespace
+
+// Connections of addresses that open too many a second (KIP-612): unanswered for a while, so that
+// whoever would try again at once waits, and then closed. On shard 0's loop.
+class Gateway::HeldBack {
+ public:
+  explicit HeldBack(ShardLoop& loop) : loop_(loop) {}
+
+  // `closed` runs after `wait`; not after Close.
+  void Hold(tcp::socket socket, MonoTime until, Task closed) {
+    const uint64_t number = next_++;
+    const TimerId timer = loop_.PostAt(until, [this, number, closed = std::move(closed)]() mutable {
+      sockets_.erase(number);
+      std::move(closed)();
+    });
+    sockets_.emplace(number, std::pair(std::move(socket), timer));
+  }
+
+  void Close() {
+    for (const auto& [number, held] : sockets_) loop_.Cancel(held.second);
+    sockets_.clear();
+  }
+
+ private:
+  ShardLoop& loop_;
+  uint64_t next_ = 0;
+  absl::flat_hash_map<uint64_t, std::pair<tcp::socket, TimerId>> sockets_;
+};
 
 // One listening socket, on shard 0's loop.
 class Gateway::Acceptor {
@@ -143,6 +180,7 @@ Gateway::Gateway(Broker& broker, std::vector<ShardLoop*> loops)
                                                     (slots + loops.size() - 1) / loops.size());
     shards_.push_back(std::make_unique<Shard>(Shard{loops[i], std::move(services), {}}));
   }
+  held_back_ = std::make_unique<HeldBack>(*loops[0]);
 }
 
 Gateway::~Gateway() { Stop(); }
@@ -187,10 +225,15 @@ void Gateway::Adopt(size_t shard, tcp::socket socket, const std::string& listene
   boost::system::error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return;  // It has gone already.
-  const std::string address = peer.address().to_string();
+  const std::string address = AddressOf(peer);
   if (!limits_.Enter(address)) {
     LogWarn("refusing a connection of {}: too many (max.connections)", address);
     return;
+  }
+  const MonoTime now = broker_.clock().Mono();
+  if (const Duration wait = broker_.quotas().Connect(address, now); wait > Duration::zero()) {
+    return held_back_->Hold(std::move(socket), now + wait,
+                            [this, address] { limits_.Leave(address); });
   }
   Shard& to = *shards_[shard];
   to.loop->Post(
@@ -210,6 +253,7 @@ void Gateway::Stop() {
   if (acceptors_.empty()) return;
   shards_[0]->loop->RunAndWait([this] {
     for (const auto& acceptor : acceptors_) acceptor->Close();
+    held_back_->Close();
   });
   // Every connection that was accepted has been posted to its shard before this.
   for (const auto& shard : shards_) {

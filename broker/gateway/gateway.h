@@ -41,6 +41,7 @@ class Gateway {
 
  private:
   class Acceptor;
+  class HeldBack;
   // The connections of one shard; touched by its thread only.
   struct Shard {
     ShardLoop* loop;
@@ -53,6 +54,7 @@ class Gateway {
   Broker& broker_;
   std::vector<std::unique_ptr<Shard>> shards_;
   ConnectionLimits limits_;
+  std::unique_ptr<HeldBack> held_back_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   bool stopped_ = false;
 };

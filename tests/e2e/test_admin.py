@@ -1,5 +1,7 @@
 """Quorum, features, quotas, producers, disks: what Apache Kafka's own commands and clients ask and change."""
 import re
+import socket
+import struct
 import time
 
 import confluent_kafka
@@ -101,6 +103,49 @@ def test_quotas_are_set_shown_and_removed(healthy):
                          (everyone, "consumer_byte_rate"), (ip, "connection_creation_rate")):
         quota(healthy, *entity, "--alter", "--delete-config", keys)
         assert "rate" not in quota(healthy, *entity, "--describe")
+
+
+def test_partitions_over_a_quota_are_refused_until_later(healthy):
+    everyone = ("--entity-type", "users", "--entity-default")
+    quota(healthy, *everyone, "--alter", "--add-config", "controller_mutation_rate=0.1")
+    try:
+        create = ("kafka-topics", healthy, "--create", "--replication-factor", "1", "--partitions")
+        java(*create, "3", "--topic", "many-1")
+        refused = java(*create, "1", "--topic", "many-2", works=False)
+        assert "throttling quota has been exceeded" in refused
+    finally:
+        quota(healthy, *everyone, "--alter", "--delete-config", "controller_mutation_rate")
+    java(*create, "1", "--topic", "many-2")
+
+
+def answered(sockets):
+    """How many of the connections get an answer; the others are closed without one."""
+    count = 0
+    for connection in sockets:
+        try:
+            connection.sendall(API_VERSIONS)
+            count += bool(connection.recv(4))
+        except ConnectionError:
+            pass
+        connection.close()
+    return count
+
+
+# ApiVersions version 0, correlation id 1, no client id.
+API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+
+
+def test_an_address_that_connects_too_often_is_held_back(healthy):
+    ip = ("--entity-type", "ips", "--entity-name", "127.0.0.7")
+    quota(healthy, *ip, "--alter", "--add-config", "connection_creation_rate=1")
+    host, port = healthy.bootstrap().split(",")[0].split(":")
+
+    def connect():
+        return socket.create_connection((host, int(port)), 20, source_address=("127.0.0.7", 0))
+
+    assert 10 <= answered([connect() for _ in range(20)]) < 20
+    quota(healthy, *ip, "--alter", "--delete-config", "connection_creation_rate")
+    eventually(lambda: answered([connect()]) == 1, what="the address may connect again")
 
 
 def throttles(client_id, cluster, topic, count, size):

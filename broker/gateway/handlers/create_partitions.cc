@@ -7,6 +7,7 @@
 #include "broker/gateway/error_map.h"
 #include "broker/gateway/handlers/handlers.h"
 #include "broker/gateway/handlers/leader_wait.h"
+#include "broker/gateway/handlers/mutation_quota.h"
 #include "proto/kafka/create_partitions.h"
 
 namespace garam {
@@ -26,6 +27,15 @@ MorePartitionsSpec ToSpec(const CreatePartitionsRequest::CreatePartitionsTopic& 
   return spec;
 }
 
+constexpr int16_t kFirstVersionWithQuotaError = 3;
+
+int64_t NewPartitions(const CreatePartitionsRequest::CreatePartitionsTopic& topic,
+                      const MetadataImage& image) {
+  const std::shared_ptr<const TopicImage> known = image.FindTopic(topic.name);
+  if (known == nullptr) return 0;
+  return std::max<int64_t>(0, topic.count - static_cast<int64_t>(known->partitions.size()));
+}
+
 void SetResult(CreatePartitionsResponse::CreatePartitionsTopicResult& answer,
                const absl::Status& status) {
   answer.error_code = ToErrorCode(status);
@@ -43,10 +53,19 @@ void HandleCreatePartitions(RequestPtr request) {
   for (const auto& topic : message->topics) ++named[topic.name];
   std::vector<MorePartitionsSpec> specs;
   std::vector<size_t> places;  // By spec: where its answer is.
+  Broker& broker = request->broker();
+  const std::shared_ptr<const MetadataImage> image = broker.image();
+  MutationQuota quota(*request, kFirstVersionWithQuotaError);
   for (const auto& topic : message->topics) {
     if (named[topic.name] > 1) continue;
-    places.push_back(response->results.size());
-    response->results.emplace_back().name = topic.name;
+    auto& answer = response->results.emplace_back();
+    answer.name = topic.name;
+    const int64_t more = NewPartitions(topic, *image);
+    if (more > 0 && !quota.Take(more)) {
+      MutationQuota::Refuse(answer);
+      continue;
+    }
+    places.push_back(response->results.size() - 1);
     specs.push_back(ToSpec(topic));
   }
   // One answer for a name, however often it came.
@@ -57,7 +76,6 @@ void HandleCreatePartitions(RequestPtr request) {
     SetResult(answer, MakeError(Errc::kInvalidRequest, "Duplicate topic name."));
   }
   if (specs.empty()) return request->Answer(*response);
-  Broker& broker = request->broker();
   const MonoTime deadline = broker.clock().Mono() + Millis(std::max(message->timeout_ms, 0));
   broker.CreatePartitions(std::move(specs), message->validate_only, deadline,
                           request->services().shard,

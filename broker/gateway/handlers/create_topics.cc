@@ -7,6 +7,7 @@
 #include "broker/gateway/error_map.h"
 #include "broker/gateway/handlers/handlers.h"
 #include "broker/gateway/handlers/leader_wait.h"
+#include "broker/gateway/handlers/mutation_quota.h"
 #include "proto/kafka/create_topics.h"
 
 namespace garam {
@@ -31,6 +32,13 @@ TopicSpec ToSpec(const CreateTopicsRequest::CreatableTopic& topic) {
     if (config.value.has_value()) entry.value = std::string(*config.value);
   }
   return spec;
+}
+
+constexpr int16_t kFirstStrictVersion = 6;
+
+int64_t PartitionsOf(const CreateTopicsRequest::CreatableTopic& topic, const BrokerConfig& config) {
+  if (!topic.assignments.empty()) return static_cast<int64_t>(topic.assignments.size());
+  return topic.num_partitions < 0 ? config.num_partitions : topic.num_partitions;
 }
 
 void SetError(CreateTopicsResponse::CreatableTopicResult& answer, const absl::Status& status) {
@@ -65,10 +73,20 @@ void HandleCreateTopics(RequestPtr request) {
   for (const auto& topic : message->topics) ++named[topic.name];
   std::vector<TopicSpec> specs;
   std::vector<size_t> places;  // By spec: where its answer is.
+  Broker& broker = request->broker();
+  const std::shared_ptr<const MetadataImage> image = broker.image();
+  MutationQuota quota(*request, kFirstStrictVersion);
   for (const auto& topic : message->topics) {
     if (named[topic.name] > 1) continue;
-    places.push_back(response->topics.size());
-    response->topics.emplace_back().name = topic.name;
+    auto& answer = response->topics.emplace_back();
+    answer.name = topic.name;
+    const bool taken = image->FindTopic(topic.name) != nullptr;
+    if (!taken && !quota.Take(PartitionsOf(topic, broker.config()))) {
+      MutationQuota::Refuse(answer);
+      answer.configs.emplace();
+      continue;
+    }
+    places.push_back(response->topics.size() - 1);
     specs.push_back(ToSpec(topic));
   }
   // One answer for a name, however often it came.
@@ -79,7 +97,6 @@ void HandleCreateTopics(RequestPtr request) {
     SetError(answer, MakeError(Errc::kInvalidRequest, "the request names this topic twice"));
   }
   if (specs.empty()) return request->Answer(*response);
-  Broker& broker = request->broker();
   const MonoTime deadline = broker.clock().Mono() + Millis(std::max(message->timeout_ms, 0));
   const size_t shard = request->services().shard;
   broker.CreateTopics(std::move(specs), message->validate_only, deadline, shard,

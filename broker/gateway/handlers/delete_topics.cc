@@ -7,6 +7,7 @@
 
 #include "broker/gateway/error_map.h"
 #include "broker/gateway/handlers/handlers.h"
+#include "broker/gateway/handlers/mutation_quota.h"
 #include "proto/kafka/delete_topics.h"
 
 namespace garam {
@@ -16,6 +17,7 @@ using kafka::DeleteTopicsRequest;
 using kafka::DeleteTopicsResponse;
 
 constexpr int16_t kFirstVersionWithDeletionDisabled = 3;
+constexpr int16_t kFirstVersionWithStrictQuota = 5;
 constexpr int16_t kFirstVersionWithIds = 6;
 
 using Answer = DeleteTopicsResponse::DeletableTopicResult;
@@ -65,6 +67,7 @@ void HandleDeleteTopics(RequestPtr request) {
   std::vector<TopicId> ids;
   std::vector<size_t> places;  // By id: where its answer is.
   std::set<TopicId> seen;
+  MutationQuota quota(*request, kFirstVersionWithStrictQuota);
   for (const auto& topic : Asked(*message, request->version())) {
     Answer& answer = response->responses.emplace_back();
     answer.name = std::nullopt;
@@ -75,6 +78,11 @@ void HandleDeleteTopics(RequestPtr request) {
       status = MakeError(Errc::kInvalidRequest, "the request names this topic twice");
     if (!status.ok()) {
       SetError(answer, status, request->version());
+      continue;
+    }
+    const std::shared_ptr<const TopicImage> found = image->FindTopic(answer.topic_id);
+    if (!quota.Take(static_cast<int64_t>(found->partitions.size()))) {
+      MutationQuota::Refuse(answer);
       continue;
     }
     ids.push_back(answer.topic_id);

@@ -165,5 +165,49 @@ TEST_F(QuotaManagerTest, BeyondTheMostClientsTheRestShareOneWindow) {
   EXPECT_GT(Write("one more", 1), 0);
 }
 
+// As Kafka's controller: eleven samples' worth at first, a debt for what was more.
+TEST_F(QuotaManagerTest, WhoOwesPartitionsGetsNoMore) {
+  Set({{"client-id", "c"}}, "controller_mutation_rate", 2);
+  const QuotaClient client{"ANONYMOUS", "c"};
+  const auto strict = [&](double count) { return quotas_.Mutate(client, count, true, now_); };
+  EXPECT_EQ(strict(20), Duration::zero());
+  EXPECT_EQ(strict(8), Duration::zero()) << "there were two left";
+  EXPECT_EQ(strict(1), std::chrono::seconds(3));
+  EXPECT_EQ(strict(1), std::chrono::seconds(3)) << "what is refused does not count";
+  Pass(std::chrono::seconds(3));
+  EXPECT_EQ(strict(1), Duration::zero());
+  Pass(std::chrono::hours(1));
+  EXPECT_EQ(strict(22), Duration::zero()) << "no more than a window's worth is saved";
+  EXPECT_EQ(strict(0), Duration::zero());
+  EXPECT_EQ(strict(1), Duration::zero());
+  EXPECT_GT(strict(1), Duration::zero());
+}
+
+TEST_F(QuotaManagerTest, OlderClientsGetTheirPartitionsAndWait) {
+  Set({{"client-id", "c"}}, "controller_mutation_rate", 2);
+  const QuotaClient client{"ANONYMOUS", "c"};
+  EXPECT_EQ(quotas_.Mutate(client, 22, false, now_), Duration::zero());
+  EXPECT_EQ(quotas_.Mutate(client, 2, false, now_), std::chrono::seconds(1));
+  EXPECT_EQ(quotas_.Mutate(client, 2, false, now_), std::chrono::seconds(2));
+  EXPECT_EQ(quotas_.Mutate({"ANONYMOUS", "d"}, 1e6, false, now_), Duration::zero());
+}
+
+TEST_F(QuotaManagerTest, AnAddressThatConnectsTooOftenIsHeldBack) {
+  Set({{"ip", std::nullopt}}, "connection_creation_rate", 1);
+  Set({{"ip", "10.0.0.1"}}, "connection_creation_rate", 2);
+  const auto connects = [this](const std::string& address) {
+    int taken = 0;
+    while (quotas_.Connect(address, now_) == Duration::zero()) ++taken;
+    return taken;
+  };
+  EXPECT_EQ(connects("10.0.0.1"), 20);
+  EXPECT_EQ(connects("10.0.0.2"), 10);
+  EXPECT_EQ(connects("10.0.0.3"), 10) << "each has its own";
+  EXPECT_LE(quotas_.Connect("10.0.0.3", now_), std::chrono::seconds(1));
+  Pass(std::chrono::seconds(11));
+  EXPECT_EQ(connects("10.0.0.2"), 10);
+  EXPECT_FALSE(quotas_.active()) << "clients have none";
+}
+
 }  // namespace
 }  // namespace garam
