@@ -15,6 +15,9 @@
 namespace garam {
 namespace {
 
+// What goes to the log together has to fit in a batch: some 130 bytes for each.
+constexpr size_t kGoneAtOnce = 500;
+
 absl::Status Invalid(std::string_view why) {
   return MakeError(Errc::kInvalidRequest, std::string(why));
 }
@@ -529,7 +532,7 @@ void ConsumerGroup::Tick(Moment now, Records& records) {
   next_check_ = MonoTime::max();
   std::set<std::string> gone;
   for (const auto& [id, timer] : timers_) {
-    if (timer.first() <= now.mono) {
+    if (timer.first() <= now.mono && gone.size() < kGoneAtOnce) {
       gone.insert(id);
     } else {
       Watch(timer.first());

@@ -14,6 +14,7 @@ namespace {
 constexpr int kPartitions = 2;
 // Of each group; 0: whoever commits is no member.
 constexpr std::array kMembers = {0, 2, 3};
+constexpr int kConsumers = 3;  // Of the group of the consumer protocol.
 
 }  // namespace
 
@@ -34,15 +35,37 @@ void GroupWorkload::Start() {
     groups_.push_back(std::make_unique<GroupClients>(world_, std::move(options)));
     groups_.back()->Start();
   }
+  ConsumerMembers::Options options;
+  options.group = "consumers";
+  options.topic = "t0";
+  options.partitions = options_.partitions;
+  options.members = kConsumers;
+  options.pauses = options_.has(Fault::kPause);
+  options.reach = [this, group = options.group](ConsumerMembers::Work work) {
+    Reach(group, std::move(work));
+  };
+  consumers_ = std::make_unique<ConsumerMembers>(world_, std::move(options));
+  consumers_->Start();
 }
 
 void GroupWorkload::Stop() {
+  if (consumers_ != nullptr) consumers_->Stop();
   for (const auto& group : groups_) group->Stop();
 }
 
 bool GroupWorkload::settled() const {
-  return std::all_of(groups_.begin(), groups_.end(),
+  return (consumers_ == nullptr || consumers_->settled()) &&
+         std::all_of(groups_.begin(), groups_.end(),
                      [](const auto& group) { return group->settled(); });
+}
+
+std::string GroupWorkload::Waiting() const {
+  std::string waiting;
+  for (const auto& group : groups_) {
+    if (!group->settled()) absl::StrAppend(&waiting, " ", group->group());
+  }
+  if (consumers_ != nullptr && !consumers_->settled()) waiting += consumers_->ToString();
+  return waiting;
 }
 
 const Workload::Target& GroupWorkload::TargetOf(const std::string& group) const {

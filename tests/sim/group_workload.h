@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/consumer_members.h"
 #include "tests/sim/group_clients.h"
 #include "tests/sim/node.h"
+#include "tests/sim/options.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/workload.h"
 #include "tests/sim/world.h"
@@ -19,13 +21,15 @@ namespace garam::sim {
 class GroupWorkload {
  public:
   GroupWorkload(World& world, Oracle& oracle, Workload& workload,
-                const std::vector<std::unique_ptr<SimNode>>& nodes)
-      : world_(world), oracle_(oracle), workload_(workload), nodes_(nodes) {}
+                const std::vector<std::unique_ptr<SimNode>>& nodes, const Options& options)
+      : world_(world), oracle_(oracle), workload_(workload), nodes_(nodes), options_(options) {}
 
   void Start();
   // As GroupClients has them.
   void Stop();
   bool settled() const;
+  // Whoever is not, for a person.
+  std::string Waiting() const;
 
   // The partitions of __consumer_offsets; none before Start.
   const std::vector<Workload::Target>& targets() const { return targets_; }
@@ -44,8 +48,10 @@ class GroupWorkload {
   Oracle& oracle_;
   Workload& workload_;
   const std::vector<std::unique_ptr<SimNode>>& nodes_;
+  const Options& options_;
   std::vector<Workload::Target> targets_;
   std::vector<std::unique_ptr<GroupClients>> groups_;
+  std::unique_ptr<ConsumerMembers> consumers_;  // None before Start.
 };
 
 }  // namespace garam::sim

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/lost_rows.h"
+#include "tests/sim/consumer_members.h"
 #include "tests/sim/planes.h"
 
 namespace garam::sim {
@@ -53,6 +54,9 @@ BrokerConfig SimNode::Config() const {
   config.replica_lag_time_max = Millis(1500);
   config.groups.limits.session_timeout_min = Millis(500);
   config.groups.limits.initial_rebalance_delay = Millis(100);
+  config.groups.limits.consumers.session_timeout = ConsumerMembers::kSession;
+  config.groups.limits.consumers.heartbeat_interval = Millis(50);
+  config.groups.limits.consumers.assignment_interval = Millis(100);
   config.groups.commit_timeout = Millis(2000);
   if (env_.options.metadata_segment_bytes > 0) {
     config.metadata_segment_bytes = env_.options.metadata_segment_bytes;

@@ -124,10 +124,11 @@ void Expiry(Options& options) {
 // Coordinators come and go while members join and commit.
 void Groups(Options& options) {
   Only(options, {Fault::kGroups, Fault::kKill, Fault::kReset, Fault::kCut, Fault::kPowerLoss});
-  options.topics = options.partitions = 1;
+  options.topics = 1;
+  options.partitions = 3;
   options.fault_every = Millis(400);
   options.produce_every = Millis(50);
-  options.segment_bytes = 4096;
+  options.segment_bytes = 8192;
   options.unflushed = false;
 }
 
@@ -218,6 +219,10 @@ void DrawTheLater(Random& random, Options& options) {
   options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
   options.faults[static_cast<size_t>(Fault::kRetry)] = random.Below(4) == 0;
   options.faults[static_cast<size_t>(Fault::kGroups)] = random.Below(4) == 0;
+  // What a coordinator writes together has to fit.
+  if (options.has(Fault::kGroups) && options.segment_bytes > 0) {
+    options.segment_bytes = std::max(options.segment_bytes, 8192);
+  }
   // By the wall clock: where that jumps, anything may be old.
   options.faults[static_cast<size_t>(Fault::kRetention)] =
       random.Below(4) == 0 && !options.has(Fault::kClock);

@@ -35,7 +35,7 @@ class Simulation {
         network_(world_, options.link_delay, 1 + options.shards),
         oracle_(world_, OracleOptions(options)),
         workload_(world_, options_, oracle_, nodes_),
-        client_groups_(world_, oracle_, workload_, nodes_),
+        client_groups_(world_, oracle_, workload_, nodes_, options_),
         nemesis_(world_, options_, network_, workload_, nodes_,
                  [this](NodeId node, GroupId group) { oracle_.OnRotten(node, group); }) {
     world_.SetTracing(trace);
@@ -315,7 +315,7 @@ class Simulation {
 
   bool Settled() {
     if (!workload_.settled()) return Missing("an idempotent producer waits");
-    if (!client_groups_.settled()) return Missing("a group waits");
+    if (!client_groups_.settled()) return Missing("a group waits:" + client_groups_.Waiting());
     for (const auto& node : nodes_) {
       if (!node->ready())
         return Missing(absl::StrCat("node ", node->id().value(), " is not ready"));

@@ -171,13 +171,19 @@ class ConsumerGroupTest : public ::testing::Test {
     EXPECT_EQ(there.regexes.size(), here.regexes.size());
   }
   void Keep(std::vector<GroupRecord> records) {
-    for (GroupRecord& record : records) log_.push_back(std::move(record));
+    size_t bytes = 0;
+    for (GroupRecord& record : records) {
+      bytes += record.key.size() + (record.value ? record.value->size() : 0);
+      log_.push_back(std::move(record));
+    }
+    most_kept_bytes_ = std::max(most_kept_bytes_, bytes);
   }
 
   GroupLimits limits_;
   FakeTopics topics_;
   Moment now_{MonoTime(std::chrono::hours(1)), 1'700'000'000'000};
   std::vector<GroupRecord> log_;
+  size_t most_kept_bytes_ = 0;  // At once.
   std::unique_ptr<ConsumerGroup> group_;
   std::map<std::string, Client> clients_;
 

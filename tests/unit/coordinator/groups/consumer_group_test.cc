@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/unit/coordinator/groups/consumer_fixture.h"
 
 namespace garam {
@@ -115,6 +116,17 @@ TEST_F(ConsumerGroupTest, SilentMembersAreGone) {
   clients_.erase("b");
   Settle();
   EXPECT_EQ(CountOf(clients_.at("a")), 2U);
+  ExpectStored();
+}
+
+// Each piece has to fit in a batch of the log, which takes a megabyte.
+TEST_F(ConsumerGroupTest, AMassOfSilentMembersGoesInPieces) {
+  topics_.Set("t", 2);
+  for (int i = 0; i < 1200; ++i) Add(absl::StrCat("a-member-with-a-name-of-its-own-", i), {"t"});
+  most_kept_bytes_ = 0;
+  Pass(Millis(46'000));
+  EXPECT_TRUE(group_->empty());
+  EXPECT_LT(most_kept_bytes_, size_t{128} << 10);
   ExpectStored();
 }
 
