@@ -1,5 +1,6 @@
 #include "broker/leader_table.h"
 
+#include <algorithm>
 #include <tuple>
 
 namespace garam {
@@ -13,35 +14,43 @@ bool Newer(const LeaderState& a, const LeaderState& b) {
 
 bool LeaderTable::Merge(const LeaderState& state) {
   std::lock_guard lock(mutex_);
-  return MergeLocked(state);
+  return MergeLocked(state, /*exchanged=*/false);
 }
 
-bool LeaderTable::MergeLocked(const LeaderState& state) {
-  auto [found, inserted] = states_.try_emplace(state.group, state);
-  if (inserted) {
-    Account(state, true);
+bool LeaderTable::MergeLocked(const LeaderState& state, bool exchanged) {
+  const auto [found, inserted] = records_.try_emplace(state.group);
+  Record& record = found->second;
+  if (inserted) record.state.group = state.group;
+  LeaderState& known = record.state;
+  if (state.leader == kNoNode) {
+    if (state.term <= std::max(known.term, record.vacant)) return false;
+    Account(known, false);
+    known.leader = kNoNode;
+    record.vacant = state.term;
     return true;
   }
-  LeaderState& record = found->second;
   // A leader that its own term's record has lost (a full exchange cleared it) may come back.
-  bool fills_gap = record.leader == kNoNode && state.leader != kNoNode && state.term >= record.term;
-  if (!Newer(state, record) && !fills_gap) return false;
-  Account(record, false);
-  std::vector<NodeId> isr = state.isr.empty() ? std::move(record.isr) : state.isr;
-  record = state;
-  record.isr = std::move(isr);
-  Account(record, true);
+  const bool newer = Newer(state, known) && state.term >= record.vacant;
+  const bool fills_gap = known.leader == kNoNode && state.term >= known.term &&
+                         (exchanged || state.term >= record.vacant);
+  if (!newer && !fills_gap) return false;
+  Account(known, false);
+  std::vector<NodeId> isr = state.isr.empty() ? std::move(known.isr) : state.isr;
+  known = state;
+  known.isr = std::move(isr);
+  record.vacant = Term(0);
+  Account(known, true);
   return true;
 }
 
 bool LeaderTable::Resign(NodeId node, GroupId group, Term term) {
   std::lock_guard lock(mutex_);
-  auto found = states_.find(group);
-  if (found == states_.end()) return false;
-  LeaderState& record = found->second;
-  if (record.leader != node || record.term > term) return false;
-  Account(record, false);
-  record.leader = kNoNode;
+  auto found = records_.find(group);
+  if (found == records_.end()) return false;
+  LeaderState& known = found->second.state;
+  if (known.leader != node || known.term > term) return false;
+  Account(known, false);
+  known.leader = kNoNode;
   return true;
 }
 
@@ -51,12 +60,12 @@ std::vector<GroupId> LeaderTable::Replace(NodeId node, const FullState& state) {
   std::set<GroupId> led;
   for (const LeaderState& one : state.led) {
     led.insert(one.group);
-    if (MergeLocked(one)) changed.push_back(one.group);
+    if (MergeLocked(one, /*exchanged=*/true)) changed.push_back(one.group);
   }
-  for (auto& [group, record] : states_) {
-    if (record.leader != node || led.contains(group)) continue;
-    Account(record, false);
-    record.leader = kNoNode;
+  for (auto& [group, record] : records_) {
+    if (record.state.leader != node || led.contains(group)) continue;
+    Account(record.state, false);
+    record.state.leader = kNoNode;
     changed.push_back(group);
   }
   NodeRecord& about = nodes_[node];
@@ -81,16 +90,16 @@ std::set<GroupId> LeaderTable::FailedOf(NodeId node) const {
 
 void LeaderTable::Forget(GroupId group) {
   std::lock_guard lock(mutex_);
-  auto found = states_.find(group);
-  if (found == states_.end()) return;
-  Account(found->second, false);
-  states_.erase(found);
+  auto found = records_.find(group);
+  if (found == records_.end()) return;
+  Account(found->second.state, false);
+  records_.erase(found);
 }
 
 LeaderState LeaderTable::Get(GroupId group) const {
   std::lock_guard lock(mutex_);
-  auto found = states_.find(group);
-  if (found != states_.end()) return found->second;
+  auto found = records_.find(group);
+  if (found != records_.end()) return found->second.state;
   LeaderState unknown;
   unknown.group = group;
   return unknown;
@@ -99,8 +108,8 @@ LeaderState LeaderTable::Get(GroupId group) const {
 std::vector<LeaderState> LeaderTable::LedBy(NodeId node) const {
   std::lock_guard lock(mutex_);
   std::vector<LeaderState> led;
-  for (const auto& [group, record] : states_) {
-    if (record.leader == node) led.push_back(record);
+  for (const auto& [group, record] : records_) {
+    if (record.state.leader == node) led.push_back(record.state);
   }
   return led;
 }

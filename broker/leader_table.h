@@ -4,6 +4,10 @@
 // Newer wins: states are ordered by (term, isr_version). A leader that is not alive is still on
 // record here; whoever shows it to a client decides by the list of live brokers.
 //
+// Somebody may be in a newer term than the leader and never get the group there: who was taken out
+// of the group, for example. So a term without a leader takes the leader off the record, and holds
+// off what older terms say, until a leader says in a full exchange that it leads after all.
+//
 // Threads: any; one mutex, held for a few instructions. Not on the data path.
 #pragma once
 
@@ -23,7 +27,7 @@ namespace garam {
 class LeaderTable {
  public:
   // Takes `state` if it is newer than what is on record; says whether it was. A state without a
-  // leader (kNoNode) of a newer term clears the record's leader and keeps its ISR.
+  // leader (kNoNode) of a newer term clears the record's leader; its term and its ISR stay.
   bool Merge(const LeaderState& state);
 
   // `node` leads `group` in `term`, or an earlier one, no longer; who does is not known. Says
@@ -54,13 +58,19 @@ class LeaderTable {
     std::set<GroupId> failed;
   };
 
-  bool MergeLocked(const LeaderState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Record {
+    LeaderState state;
+    Term vacant;  // No leader of it, or of one below it, is known; 0: there is one.
+  };
+
+  // `exchanged`: the leader itself has been asked.
+  bool MergeLocked(const LeaderState& state, bool exchanged) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds the record to its leader's digest, or takes it out.
   void Account(const LeaderState& state, bool add) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable std::mutex mutex_;
-  absl::btree_map<GroupId, LeaderState> states_;  // Guarded by mutex_.
-  std::map<NodeId, NodeRecord> nodes_;            // Guarded by mutex_.
+  absl::btree_map<GroupId, Record> records_;  // Guarded by mutex_.
+  std::map<NodeId, NodeRecord> nodes_;        // Guarded by mutex_.
 };
 
 }  // namespace garam

@@ -79,7 +79,9 @@ void Workload::AddIdempotentClient(const Target& target) {
         [this, target, batch, done](SimNode& at, const std::shared_ptr<Partition>& partition) {
           partition->Produce(
               Bytes::Copy(batch.view()), Acks::kAll, at.clock().Mono() + kProduceTimeout,
-              [this, group = partition->group(), done](absl::StatusOr<ProduceResult> result) {
+              [this, &at, weak = std::weak_ptr(partition), group = partition->group(),
+               done](absl::StatusOr<ProduceResult> result) {
+                if (result.ok()) CheckNow(at, weak);
                 IdempotentClient::Answer answer{group, std::move(result)};
                 world_.After(Micros(10), [answer = std::move(answer), done] { done(answer); });
               });
@@ -243,6 +245,13 @@ void Workload::OnPartition(SimNode& node, const Target& target,
   });
 }
 
+// It has just answered, and may close the partition before the turn ends.
+void Workload::CheckNow(SimNode& node, const std::weak_ptr<Partition>& partition) {
+  if (const std::shared_ptr<Partition> open = partition.lock()) {
+    oracle_.Check(node.id(), dynamic_cast<const DataPartition&>(*open).replica());
+  }
+}
+
 void Workload::SendProduce(SimNode& node, const Target& target, Acks acks,
                            std::function<void(bool)> done) {
   const uint64_t value = ++last_value_;
@@ -255,8 +264,10 @@ void Workload::SendProduce(SimNode& node, const Target& target, Acks acks,
                 const GroupId group = partition->group();
                 partition->Produce(
                     builder.Build(), acks, at.clock().Mono() + kProduceTimeout,
-                    [this, value, group, acks, done](absl::StatusOr<ProduceResult> result) {
+                    [this, &at, weak = std::weak_ptr(partition), value, group, acks,
+                     done](absl::StatusOr<ProduceResult> result) {
                       const bool ok = result.ok();
+                      if (ok) CheckNow(at, weak);
                       if (!ok) world_.Trace(absl::StrCat("produce: ", result.status().ToString()));
                       const Offset offset = ok ? result->base_offset : Offset(-1);
                       world_.After(Micros(10), [this, value, group, acks, ok, offset, done] {

@@ -87,6 +87,7 @@ class Workload {
   void KeepProducing(size_t target);
   void KeepReading(size_t target);
   void AddIdempotentClient(const Target& target);
+  void CheckNow(SimNode& node, const std::weak_ptr<Partition>& partition);
   void SendProduce(SimNode& node, const Target& target, Acks acks, std::function<void(bool)> done);
 
   World& world_;

@@ -33,6 +33,23 @@ TEST(LeaderTableTest, ALeaderlessTermKeepsTheIsrOnRecord) {
   EXPECT_THAT(table.Get(GroupId(7)).isr, ElementsAre(NodeId(1), NodeId(2)));
 }
 
+// A member that is out of its group may be in a term that the group never comes to.
+TEST(LeaderTableTest, ATermWithoutALeaderIsNoMoreThanADoubt) {
+  LeaderTable table;
+  table.Merge(State(7, 3, 1, 1));
+  table.Merge(State(7, 5, -1, 0, {}));
+  EXPECT_EQ(table.Get(GroupId(7)).term, Term(3)) << "no leader has told clients of another";
+  EXPECT_FALSE(table.Merge(State(7, 3, 1, 2))) << "it was under way before";
+  EXPECT_FALSE(table.Merge(State(7, 4, 2, 0)));
+  EXPECT_EQ(table.Get(GroupId(7)).leader, kNoNode);
+  EXPECT_THAT(table.Replace(NodeId(1), {{State(7, 3, 1, 2)}, {}}), ElementsAre(GroupId(7)));
+  EXPECT_EQ(table.Get(GroupId(7)).leader, NodeId(1));
+  EXPECT_FALSE(table.Merge(State(7, 3, -1, 0, {})));
+  EXPECT_TRUE(table.Merge(State(7, 5, -1, 0, {})));
+  EXPECT_TRUE(table.Merge(State(7, 5, 2, 0)));
+  EXPECT_EQ(table.Get(GroupId(7)).leader, NodeId(2));
+}
+
 TEST(LeaderTableTest, TwoTablesThatAgreeHaveEqualDigests) {
   LeaderTable mine;
   LeaderTable theirs;
