@@ -109,11 +109,14 @@ void Nemesis::Stop(SimNode& node) {
   });
 }
 
+// Mode P promises nothing once a majority has lost power: two of the three that a partition is on,
+// however many nodes there are.
+bool Nemesis::MayLose(const SimNode& node) const {
+  return !options_.unflushed || lost_power_.empty() || lost_power_.contains(node.id());
+}
+
 void Nemesis::LosePower(SimNode& node) {
-  // Mode P promises nothing once a majority has lost power.
-  const bool known = lost_power_.contains(node.id());
-  if (options_.unflushed && !known && 2 * (lost_power_.size() + 1) >= nodes_.size()) return;
-  if (!node.powered()) return;
+  if (!MayLose(node) || !node.powered()) return;
   lost_power_.insert(node.id());
   if (node.running()) node.LosePower();
   StartSoon(node, world_.Between(Millis(200), Millis(4000)));
@@ -123,8 +126,7 @@ void Nemesis::LosePower(SimNode& node) {
 // may still lack the latest of what is committed.
 void Nemesis::LoseDisk(SimNode& node) {
   if (!EverybodyIsInSync()) return;
-  const bool known = lost_power_.contains(node.id());
-  if (options_.unflushed && !known && 2 * (lost_power_.size() + 1) >= nodes_.size()) return;
+  if (!MayLose(node)) return;
   lost_power_.insert(node.id());
   node.LoseDisk();
   StartSoon(node, world_.Between(Millis(5), Millis(3000)));

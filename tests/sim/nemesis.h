@@ -36,6 +36,7 @@ class Nemesis {
   void BreakDisk(SimNode& node);
   void FillDisk(SimNode& node);
   void Stop(SimNode& node);
+  bool MayLose(const SimNode& node) const;
   void LosePower(SimNode& node);
   void LoseDisk(SimNode& node);
   void Rot(SimNode& node);

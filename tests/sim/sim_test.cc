@@ -51,6 +51,7 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
       {9436, "", "a log was compacted while it was being brought up from another one"},
       {282, "", "a copy of small segments came without the producers"},
       {372, "", "a leader that had just begun gave a copy without the producers"},
+      {67838, "", "who was taken out of a group in a newer term never knew its leader again"},
       {76, "trims", "an older metadata snapshot replaced a newer one"},
       {268, "trims", "a manifest lacked its members after a restart"},
       {1034, "trims", "a leader just elected gave a manifest without members"},
