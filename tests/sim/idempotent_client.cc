@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "tests/sim/sim_executor.h"
 #include "tests/unit/broker/batch_builder.h"
 
 namespace garam::sim {
@@ -27,7 +28,8 @@ void IdempotentClient::KeepSending() {
   }
   if (stopped_ || !MayBegin()) return;
   if (unacked_.empty()) send_again_at_ = now + kSendAgain;
-  unacked_.push_back({next_sequence_++, options_.next_value()});
+  unacked_.push_back(
+      {next_sequence_++, options_.next_value(), kWallStartMs + world_.now_us() / 1000});
   SendOne(unacked_.back());
 }
 
@@ -48,6 +50,7 @@ bool IdempotentClient::MayBegin() {
 void IdempotentClient::SendOne(const Unacked& batch) {
   BatchBuilder builder;
   builder.records = {TestRecord{absl::StrCat("value=", batch.value, "#")}};
+  builder.base_timestamp_ms = batch.timestamp_ms;
   builder.producer_id = options_.producer_id;
   builder.producer_epoch = 0;
   builder.base_sequence = batch.sequence;

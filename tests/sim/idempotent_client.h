@@ -48,6 +48,7 @@ class IdempotentClient {
   struct Unacked {
     int32_t sequence;
     uint64_t value;
+    int64_t timestamp_ms;
   };
 
   void KeepSending();

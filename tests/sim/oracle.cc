@@ -261,8 +261,9 @@ bool Oracle::MayGo(GroupId group, const raft::Core& core, LogIndex index, Offset
     }
     if (entry == nullptr) continue;
     const bool goes = entry->kind == EntryKind::kBatch && entry->next_offset <= start;
+    const bool gone = goes && entry->next_offset <= truth.may_start;
     kept = goes ? kAroundSegment : kept + entry->bytes;
-    if (goes && now_ms - entry->max_timestamp_ms <= options_.retention_ms) old = false;
+    if (goes && !gone && now_ms - entry->max_timestamp_ms <= options_.retention_ms) old = false;
   }
   return old || (options_.retention_bytes >= 0 && kept >= options_.retention_bytes);
 }
