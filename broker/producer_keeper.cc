@@ -188,10 +188,12 @@ bool ProducerKeeper::Apply(const LogEntry& entry) {
   return KeepAsOf(entry);
 }
 
-// A snapshot, if one is due. When the log is to begin later, it has what the log will not have.
+// A snapshot, if one is due. When the log is to begin later, it has what the log will not have; also
+// if there has been no batch since the last one, which the log might then begin behind.
 bool ProducerKeeper::KeepAsOf(const LogEntry& entry) {
   if (entry.kind == EntryKind::kRoll) ++rolls_;
-  const bool begins_later = entry.kind == EntryKind::kSetLogStart && bytes_ > 0;
+  const bool begins_later =
+      entry.kind == EntryKind::kSetLogStart && (bytes_ > 0 || state_.size() > 0);
   if (!begins_later && !SnapshotIsDue()) return true;
   if (!state_.TruncateTo(entry.index + 1)) return false;
   snapshot_ = Snapshot{entry.index, MakeRow(state_, entry.index), /*sync=*/begins_later};
