@@ -91,7 +91,7 @@ void Oracle::Check(NodeId node, const Replica& replica) {
   if (deleted_.contains(group)) return;
   View& view = views_[{node, group}];
   if (core.is_leader()) CheckMatches(node, group, core, view);
-  if (options_.compacted) CheckCompaction(node, replica);
+  if (options_.compacted) CheckCompaction(node, replica, view);
   if (IsAsSeen(core, view)) return;
   if (view.member_id != core.incarnation() && view.member_id != Incarnation(0)) OnLeft(node, group);
   view.member_id = core.incarnation();
@@ -118,10 +118,12 @@ void Oracle::Check(NodeId node, const Replica& replica) {
 }
 
 // D14: below what a leader has given out, and what is committed, but nothing else.
-void Oracle::CheckCompaction(NodeId node, const Replica& replica) {
+void Oracle::CheckCompaction(NodeId node, const Replica& replica, const View& view) {
   const raft::Core& core = replica.core();
   LogIndex& bound = truth_[replica.group()].compact_before;
-  if (core.is_leader()) bound = std::max(bound, core.compact_before());
+  // It may have led, and said so, in this turn only.
+  if (core.is_leader() || view.role == raft::Role::kLeader)
+    bound = std::max(bound, core.compact_before());
   const LogIndex whole_from = replica.log().whole_from();
   if (whole_from <= std::max(bound, LogIndex(1)) || replica.group() == kMetadataGroup) return;
   Fail(node, replica.group(),
@@ -435,6 +437,10 @@ void Oracle::OnSend(NodeId node, const GroupMessage& message, storage::KvStore& 
   if (deleted_.contains(message.group)) return;
   Term term;
   bool promises = true;
+  if (const auto* append = std::get_if<raft::Append>(&message.message)) {
+    LogIndex& bound = truth_[message.group].compact_before;
+    bound = std::max(bound, append->compact_before);
+  }
   if (const auto* request = std::get_if<raft::VoteRequest>(&message.message)) {
     term = request->term;
     promises = !request->pre;

@@ -173,7 +173,7 @@ class Oracle {
   static Term TermOf(const raft::Core& core, const Truth& truth, const View& view, LogIndex index);
   static bool IsAsSeen(const raft::Core& core, const View& view);
 
-  void CheckCompaction(NodeId node, const Replica& replica);
+  void CheckCompaction(NodeId node, const Replica& replica, const View& view);
   void CheckRestart(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckLog(NodeId node, GroupId group, const raft::Core& core, View& view);
   void CheckConfiguration(NodeId node, GroupId group, const raft::Core& core, LogIndex index);
