@@ -188,8 +188,8 @@ bool ProducerKeeper::Apply(const LogEntry& entry) {
   return KeepAsOf(entry);
 }
 
-// A snapshot, if one is due. When the log is to begin later, it has what the log will not have; also
-// if there has been no batch since the last one, which the log might then begin behind.
+// A snapshot, if one is due. When the log is to begin later, it has what the log will not have;
+// also if there has been no batch since the last one, which the log might then begin behind.
 bool ProducerKeeper::KeepAsOf(const LogEntry& entry) {
   if (entry.kind == EntryKind::kRoll) ++rolls_;
   const bool begins_later =
