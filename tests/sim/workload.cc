@@ -420,32 +420,41 @@ void Workload::ReadReplicas(const Target& target, const std::function<void()>& d
 void Workload::ReadReplica(SimNode& node, const Target& target, Offset from,
                            std::shared_ptr<Live> live, std::function<void()> done) {
   if (!node.core().Find(target.topic, target.partition).ok()) return done();
-  OnPartition(node, target, [this, target, from, live, done](SimNode& at, const auto& partition) {
-    auto data = std::dynamic_pointer_cast<DataPartition>(partition);
-    const GroupId group = data->group();
-    const auto again = [this, &at, target, live, done](Offset next, Duration wait) {
-      world_.After(wait, [this, &at, target, next, live, done] {
-        ReadReplica(at, target, next, live, done);
-      });
-    };
-    if (from >= oracle_.end_offset(group)) {
-      oracle_.CheckLive(at.id(), group, *live);
-      return world_.After(Micros(10), done);
-    }
-    // It has not heard of the last commit yet.
-    if (from >= data->high_watermark()) return again(from, Millis(50));
-    data->ReadVisible(from, 100'000, [this, from, live, again](auto batches) {
-      if (!batches.ok()) return world_.Fail("a replica: " + batches.status().ToString());
-      // What is committed may not be in its own file yet.
-      if (batches->empty()) return again(from, Millis(50));
-      Offset next = from;
-      for (const Bytes& batch : *batches) {
-        for (const KeyChange& change : KeyChangesIn(batch.view())) change.ApplyTo(*live);
-        next = RecordBatchView(batch.data()).next_offset();
-      }
-      again(next, Micros(10));
-    });
+  // It may be gone by then.
+  auto there = std::make_shared<bool>(false);
+  world_.After(std::chrono::seconds(1), [this, &node, target, from, live, done, there] {
+    if (!*there) ReadReplica(node, target, from, live, done);
   });
+  OnPartition(node, target,
+              [this, target, from, live, done, there](SimNode& at, const auto& partition) {
+                *there = true;
+                auto data = std::dynamic_pointer_cast<DataPartition>(partition);
+                const GroupId group = data->group();
+                const auto again = [this, &at, target, live, done](Offset next, Duration wait) {
+                  world_.After(wait, [this, &at, target, next, live, done] {
+                    ReadReplica(at, target, next, live, done);
+                  });
+                };
+                if (from >= oracle_.end_offset(group)) {
+                  oracle_.CheckLive(at.id(), group, *live);
+                  return world_.After(Micros(10), done);
+                }
+                // It has not heard of the last commit yet.
+                if (from >= data->high_watermark()) return again(from, Millis(50));
+                data->ReadVisible(from, 100'000, [this, from, live, again](auto batches) {
+                  if (!batches.ok())
+                    return world_.Fail("a replica: " + batches.status().ToString());
+                  // What is committed may not be in its own file yet.
+                  if (batches->empty()) return again(from, Millis(50));
+                  Offset next = from;
+                  for (const Bytes& batch : *batches) {
+                    for (const KeyChange& change : KeyChangesIn(batch.view()))
+                      change.ApplyTo(*live);
+                    next = RecordBatchView(batch.data()).next_offset();
+                  }
+                  again(next, Micros(10));
+                });
+              });
 }
 
 }  // namespace garam::sim
