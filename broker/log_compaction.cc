@@ -43,16 +43,13 @@ void LogCompaction::Start(storage::CompactionInput input, int64_t bytes_per_seco
   });
 }
 
-// A thread that gives way would hold up everybody's writes once it has to do so within a write of
-// its own: the file system lets them wait for one another.
 void LogCompaction::Next() {
   busy_ = true;
-  Task step = [self = shared_from_this(), &home = shard_.executor(), run = run_] {
-    Step did = run->Step(kStepBytes);
-    home.Post([self, did = std::move(did)] { self->OnStep(did); });
-  };
-  if (run_->next_writes()) return shard_.pool().Submit(std::move(step));
-  shard_.pool().SubmitBackground(std::move(step));
+  shard_.pool().SubmitBackground(
+      [self = shared_from_this(), &home = shard_.executor(), run = run_] {
+        Step did = run->Step(kStepBytes);
+        home.Post([self, did = std::move(did)] { self->OnStep(did); });
+      });
 }
 
 void LogCompaction::OnStep(const Step& did) {
@@ -95,9 +92,9 @@ void LogCompaction::End(absl::Status status) {
   if (run_ == nullptr) return Ended(status, {});
   busy_ = true;
   const CompactionDone did{run_->bytes_read(), run_->bytes_written(), run_->records_dropped()};
-  shard_.pool().Submit([self = shared_from_this(), &home = shard_.executor(),
-                        run = std::exchange(run_, nullptr), status = std::move(status),
-                        did]() mutable {
+  shard_.pool().SubmitBackground([self = shared_from_this(), &home = shard_.executor(),
+                                  run = std::exchange(run_, nullptr), status = std::move(status),
+                                  did]() mutable {
     run->Discard();
     run = nullptr;
     home.Post([self, status = std::move(status), did] { self->Ended(status, did); });

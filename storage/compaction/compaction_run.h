@@ -45,10 +45,8 @@ class CompactionRun {
     kCleaned,  // Take() has a segment for the log.
     kAll,      // clean_point() holds once the log has all that was taken.
   };
-  // Reads about `bytes_max` more, or writes. An error ends the pass: as SegmentCleaner's.
+  // Reads about `bytes_max` more. An error ends the pass: as SegmentCleaner's.
   absl::StatusOr<Did> Step(size_t bytes_max);
-  // Whether the next step only writes, and syncs, what is there; otherwise it does neither.
-  bool next_writes() const { return cleaner_ != nullptr && cleaner_->next_writes(); }
   CleanedSegment Take();
   // What was taken last has no place in the log; its path.
   void Refused(std::string path) { refused_ = std::move(path); }

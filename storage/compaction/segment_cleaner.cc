@@ -10,7 +10,7 @@
 namespace garam::storage {
 namespace {
 
-constexpr size_t kPieceBytes = 1 << 20;
+constexpr size_t kFlushBytes = 1 << 20;
 
 // A free name. What an earlier pass has handed out keeps its own until the log comes to it.
 std::string FreePath(FileSystem& fs, const std::string& dir, const SegmentHeader& header) {
@@ -37,38 +37,28 @@ SegmentCleaner::SegmentCleaner(FileSystem& fs, const std::string& dir,
       batches_(batches),
       producer_batches_(producer_batches),
       index_interval_bytes_(index_interval_bytes),
-      dir_(dir) {
-  const SegmentHeader& header = group_.front().header;
-  at_ = FirstPoint(header);
-  last_term_ = header.term_before;
-  index_ = std::make_shared<SegmentIndex>(at_);
-  out_ = EncodeHeader(header).view();
-}
-
-bool SegmentCleaner::next_writes() const {
-  return out_.size() >= kPieceBytes || source_ == group_.size();
-}
+      path_(FreePath(fs, dir, group_.front().header)) {}
 
 void SegmentCleaner::Discard() {
   // What cannot be removed now the log's next start removes.
   if (std::exchange(made_, false)) fs_.Remove(path_).IgnoreError();
 }
 
-absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
-  if (!next_writes()) {
-    RETURN_IF_ERROR(CleanSome(bytes_max));
-    return false;
-  }
-  const bool last = source_ == group_.size();
-  RETURN_IF_ERROR(WriteOut(last));
-  finished_ = last;
-  return last;
+absl::Status SegmentCleaner::Begin() {
+  ASSIGN_OR_RETURN(file_, fs_.Open(path_, FileSystem::Mode::kCreate));
+  made_ = true;
+  const SegmentHeader& header = group_.front().header;
+  at_ = FirstPoint(header);
+  last_term_ = header.term_before;
+  index_ = std::make_shared<SegmentIndex>(at_);
+  out_ = EncodeHeader(header).view();
+  return absl::OkStatus();
 }
 
-// Up to a piece that is to be written.
-absl::Status SegmentCleaner::CleanSome(size_t bytes_max) {
+absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
+  if (file_ == nullptr) RETURN_IF_ERROR(Begin());
   const int64_t until = bytes_read_ + static_cast<int64_t>(bytes_max);
-  while (bytes_read_ < until && !next_writes()) {
+  while (bytes_read_ < until && source_ < group_.size()) {
     if (!reading_) reading_.emplace(group_[source_]);
     Frame frame;
     ASSIGN_OR_RETURN(const bool more, reading_->Peek(&frame));
@@ -80,8 +70,15 @@ absl::Status SegmentCleaner::CleanSome(size_t bytes_max) {
     RETURN_IF_ERROR(CleanFrame(frame));
     bytes_read_ += static_cast<int64_t>(frame.size);
     reading_->Skip(frame);
+    if (out_.size() < kFlushBytes) continue;
+    RETURN_IF_ERROR(WriteOut());
+    // Piece by piece: were more of it dirty at a time, the syncs of those who write to their logs
+    // would wait for it too.
+    RETURN_IF_ERROR(file_->Sync());
   }
-  return absl::OkStatus();
+  if (source_ < group_.size()) return false;
+  RETURN_IF_ERROR(Finish());
+  return true;
 }
 
 // Of one frame, at the place that is being read.
@@ -174,25 +171,16 @@ void SegmentCleaner::Emit(std::string_view bytes) {
   out_ += bytes;
 }
 
-// Piece by piece to the disk: were more of it dirty at a time, the syncs of those who write to
-// their logs would wait for it too.
-absl::Status SegmentCleaner::WriteOut(bool last) {
-  if (file_ == nullptr) {
-    path_ = FreePath(fs_, dir_, group_.front().header);
-    ASSIGN_OR_RETURN(file_, fs_.Open(path_, FileSystem::Mode::kCreate));
-    made_ = true;
-  }
-  if (last) out_ += EncodeFooter(Footer()).view();
+absl::Status SegmentCleaner::WriteOut() {
   const std::string_view piece = out_;
   RETURN_IF_ERROR(file_->Allocate(bytes_written_, static_cast<int64_t>(piece.size())));
   RETURN_IF_ERROR(file_->Write(bytes_written_, {&piece, 1}));
   bytes_written_ += static_cast<int64_t>(piece.size());
   out_.clear();
-  if (last) RETURN_IF_ERROR(file_->Truncate(bytes_written_));
-  return file_->Sync();
+  return absl::OkStatus();
 }
 
-SegmentFooter SegmentCleaner::Footer() const {
+absl::Status SegmentCleaner::Finish() {
   SegmentFooter footer;
   footer.last_index = at_.index - 1;
   footer.last_term = last_term_;
@@ -201,7 +189,12 @@ SegmentFooter SegmentCleaner::Footer() const {
   footer.compacted = true;
   footer.max_timestamp_ms = at_.max_timestamp_ms;
   footer.max_timestamp_offset = at_.max_timestamp_offset;
-  return footer;
+  out_ += EncodeFooter(footer).view();
+  RETURN_IF_ERROR(WriteOut());
+  RETURN_IF_ERROR(file_->Truncate(bytes_written_));
+  RETURN_IF_ERROR(file_->Sync());
+  finished_ = true;
+  return absl::OkStatus();
 }
 
 std::optional<CleanedSegment> SegmentCleaner::Take() {

@@ -8,8 +8,9 @@
 // end.
 //
 // Threads:   one at a time; blocks.
-// Ownership: `fs` and `batches` outlive it. The log's next start removes a file that is neither
-//            taken nor discarded.
+// Ownership: `fs` and `batches` outlive it. A file that is neither taken nor discarded the log's
+// next
+//            start removes.
 #pragma once
 
 #include <cstddef>
@@ -36,11 +37,9 @@ class SegmentCleaner {
   SegmentCleaner(const SegmentCleaner&) = delete;
   SegmentCleaner& operator=(const SegmentCleaner&) = delete;
 
-  // Reads about `bytes_max` more, or writes and syncs a piece; true when all is written. IsDamaged
-  // when a segment is not what was written; IsDiskFull when there is no space for the new one.
+  // Reads about `bytes_max` more; true when all is written and synced. IsDamaged when a segment is
+  // not what was written; IsDiskFull when there is no space for the new one.
   absl::StatusOr<bool> Step(size_t bytes_max);
-  // Whether the next step writes. One that does not changes nothing on the disk.
-  bool next_writes() const;
   // Once Step has said true; nothing when what is there needs no change.
   std::optional<CleanedSegment> Take();
   // Removes the file, unless it was taken.
@@ -57,7 +56,7 @@ class SegmentCleaner {
     std::string bytes;  // Not empty: it is not left out, but these.
   };
 
-  absl::Status CleanSome(size_t bytes_max);
+  absl::Status Begin();
   absl::Status CleanFrame(const Frame& frame);
   absl::Status CleanBatch(const Frame& frame);
   EntryGap GapOf(const Frame& frame) const;
@@ -66,16 +65,15 @@ class SegmentCleaner {
   void DropHeld();
   void WritePending(size_t left = 0);
   void Emit(std::string_view bytes);
-  absl::Status WriteOut(bool last);
-  SegmentFooter Footer() const;
+  absl::Status WriteOut();
+  absl::Status Finish();
 
   FileSystem& fs_;
   const std::vector<SealedSegment> group_;
   BatchCleaner& batches_;
   const std::vector<LogIndex>& producer_batches_;
   const int32_t index_interval_bytes_;
-  const std::string dir_;
-  std::string path_;  // Once the file is there.
+  const std::string path_;
   std::shared_ptr<File> file_;
   bool made_ = false;  // The file is there, and ours to remove.
   bool finished_ = false;
