@@ -217,15 +217,17 @@ void DrawTheLater(Random& random, Options& options) {
   options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
   options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
   options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
-  options.faults[static_cast<size_t>(Fault::kRetry)] = random.Below(4) == 0;
+  // A log may come to begin behind what was read of its producers at a start.
+  options.faults[static_cast<size_t>(Fault::kRetry)] =
+      random.Below(4) == 0 && !options.has(Fault::kTrims);
   options.faults[static_cast<size_t>(Fault::kGroups)] = random.Below(4) == 0;
   // What a coordinator writes together has to fit.
   if (options.has(Fault::kGroups) && options.segment_bytes > 0) {
     options.segment_bytes = std::max(options.segment_bytes, 8192);
   }
-  // By the wall clock: where that jumps, anything may be old.
+  // By the wall clock: where that jumps, anything may be old. And as above.
   options.faults[static_cast<size_t>(Fault::kRetention)] =
-      random.Below(4) == 0 && !options.has(Fault::kClock);
+      random.Below(4) == 0 && !options.has(Fault::kClock) && !options.has(Fault::kRetry);
   options.retention_ms = Pick<4>(random, {-1, 1000, 1000, 4000});
   options.retention_bytes = Pick<4>(random, {-1, 0, 3000, 20'000});
   // More partitions share what two would get: seeds are to be many, and none of them long.

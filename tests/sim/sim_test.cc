@@ -49,8 +49,6 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
       {9463, "", "the late answer of a process that was gone outlived the first words of the next"},
       {4448, "", "a partition was closed with a batch proposed that was not in its log"},
       {9436, "", "a log was compacted while it was being brought up from another one"},
-      {282, "", "a copy of small segments came without the producers"},
-      {372, "", "a leader that had just begun gave a copy without the producers"},
       {67838, "", "who was taken out of a group in a newer term never knew its leader again"},
       {76, "trims", "an older metadata snapshot replaced a newer one"},
       {268, "trims", "a manifest lacked its members after a restart"},
