@@ -24,8 +24,7 @@ bool LeaderTable::MergeLocked(const LeaderState& state, bool exchanged) {
   LeaderState& known = record.state;
   if (state.leader == kNoNode) {
     if (state.term <= std::max(known.term, record.vacant)) return false;
-    Account(known, false);
-    known.leader = kNoNode;
+    TakeLeaderOff(known);
     record.vacant = state.term;
     return true;
   }
@@ -49,8 +48,7 @@ bool LeaderTable::Resign(NodeId node, GroupId group, Term term) {
   if (found == records_.end()) return false;
   LeaderState& known = found->second.state;
   if (known.leader != node || known.term > term) return false;
-  Account(known, false);
-  known.leader = kNoNode;
+  TakeLeaderOff(known);
   return true;
 }
 
@@ -64,8 +62,7 @@ std::vector<GroupId> LeaderTable::Replace(NodeId node, const FullState& state) {
   }
   for (auto& [group, record] : records_) {
     if (record.state.leader != node || led.contains(group)) continue;
-    Account(record.state, false);
-    record.state.leader = kNoNode;
+    TakeLeaderOff(record.state);
     changed.push_back(group);
   }
   NodeRecord& about = nodes_[node];
@@ -121,6 +118,11 @@ HeartbeatDigests LeaderTable::DigestsOf(NodeId node) const {
   const NodeRecord& about = found->second;
   return {about.led.count(), about.led.hash(), about.failed_digest.count(),
           about.failed_digest.hash()};
+}
+
+void LeaderTable::TakeLeaderOff(LeaderState& known) {
+  Account(known, false);
+  known.leader = kNoNode;
 }
 
 void LeaderTable::Account(const LeaderState& state, bool add) {

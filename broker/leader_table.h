@@ -65,6 +65,8 @@ class LeaderTable {
 
   // `exchanged`: the leader itself has been asked.
   bool MergeLocked(const LeaderState& state, bool exchanged) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Who leads is not known any more; nor is it in a digest.
+  void TakeLeaderOff(LeaderState& known) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds the record to its leader's digest, or takes it out.
   void Account(const LeaderState& state, bool add) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

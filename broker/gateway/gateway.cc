@@ -67,7 +67,7 @@ class Gateway::HeldBack {
  public:
   explicit HeldBack(ShardLoop& loop) : loop_(loop) {}
 
-  // `closed` runs after `wait`; not after Close.
+  // `closed` runs at `until`; not after Close.
   void Hold(tcp::socket socket, MonoTime until, Task closed) {
     const uint64_t number = next_++;
     const TimerId timer = loop_.PostAt(until, [this, number, closed = std::move(closed)]() mutable {

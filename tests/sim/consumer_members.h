@@ -6,22 +6,21 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "coordinator/groups/group_coordinator.h"
+#include "tests/sim/group_clients.h"
 #include "tests/sim/world.h"
 
 namespace garam::sim {
 
 class ConsumerMembers {
  public:
-  // As GroupClients has them.
-  using Work = std::function<void(GroupCoordinator&, Term term)>;
-  using Reach = std::function<void(Work work)>;
+  using Work = GroupClients::Work;
+  using Reach = GroupClients::Reach;
 
   // What brokers are to have for groups of the consumer protocol.
   static constexpr Duration kSession = Millis(2000);

@@ -31,22 +31,23 @@ void SetError(Answer& answer, const absl::Status& status, int16_t version) {
   }
 }
 
-// Fills in what the image knows of the topic that the answer names.
-absl::Status Resolve(const MetadataImage& image, bool by_name, Answer& answer) {
+// The topic that the answer names; fills in what the image knows of it.
+absl::StatusOr<std::shared_ptr<const TopicImage>> Resolve(const MetadataImage& image, bool by_name,
+                                                          Answer& answer) {
   if (by_name && !answer.topic_id.IsZero())
     return MakeError(Errc::kInvalidRequest, "name a topic by its name or by its id, not both");
   if (by_name) {
-    const std::shared_ptr<const TopicImage> topic = image.FindTopic(*answer.name);
+    std::shared_ptr<const TopicImage> topic = image.FindTopic(*answer.name);
     if (topic == nullptr) return MakeError(Errc::kUnknownTopic, "no topic of that name");
     answer.topic_id = topic->id;
-    return absl::OkStatus();
+    return topic;
   }
   if (answer.topic_id.IsZero())
     return MakeError(Errc::kInvalidRequest, "name a topic by its name or by its id");
-  const std::shared_ptr<const TopicImage> topic = image.FindTopic(answer.topic_id);
+  std::shared_ptr<const TopicImage> topic = image.FindTopic(answer.topic_id);
   if (topic == nullptr) return MakeError(Errc::kUnknownTopicId, "no topic with that id");
   answer.name = topic->name;
-  return absl::OkStatus();
+  return topic;
 }
 
 std::vector<DeleteTopicsRequest::DeleteTopicState> Asked(const DeleteTopicsRequest& message,
@@ -73,15 +74,15 @@ void HandleDeleteTopics(RequestPtr request) {
     answer.name = std::nullopt;
     if (topic.name.has_value()) answer.name = std::string(*topic.name);
     answer.topic_id = topic.topic_id;
-    absl::Status status = Resolve(*image, topic.name.has_value(), answer);
+    const auto found = Resolve(*image, topic.name.has_value(), answer);
+    absl::Status status = found.status();
     if (status.ok() && !seen.insert(answer.topic_id).second)
       status = MakeError(Errc::kInvalidRequest, "the request names this topic twice");
     if (!status.ok()) {
       SetError(answer, status, request->version());
       continue;
     }
-    const std::shared_ptr<const TopicImage> found = image->FindTopic(answer.topic_id);
-    if (!quota.Take(static_cast<int64_t>(found->partitions.size()))) {
+    if (!quota.Take(static_cast<int64_t>((*found)->partitions.size()))) {
       MutationQuota::Refuse(answer);
       continue;
     }
