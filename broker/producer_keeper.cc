@@ -72,6 +72,7 @@ void ProducerKeeper::Restart() {
   snapshot_.reset();
   awaited_.reset();
   row_through_ = LogIndex(0);
+  if (!Mutated(Mutation::kRowNotAwaited)) replica_.KeepFrom(LogIndex(0));
   bytes_ = 0;
   rolls_ = 0;
   const uint64_t restart = ++restarts_;
@@ -98,27 +99,35 @@ void ProducerKeeper::OnLoaded(uint64_t restart, absl::StatusOr<std::optional<std
   if (!awaited_) Replay();
 }
 
+absl::StatusOr<ProducerKeeper::Row> ProducerKeeper::DecodeRow(std::string_view bytes) {
+  if (bytes.size() < kRowHeaderBytes || bytes[0] != kRowFormat) {
+    return MakeError(Errc::kCorruptRecord, "of a format that this version does not know");
+  }
+  ASSIGN_OR_RETURN(ProducerState state,
+                   ProducerState::DecodeSnapshot(bytes.substr(kRowHeaderBytes)));
+  return Row{Term(LoadBigEndian<int32_t>(bytes.data() + 1)), std::move(state)};
+}
+
 // If it is of this log: everything up to a committed entry is the same wherever that is. Also one
 // that came beside a copy, and is as of an entry which is still on its way.
-void ProducerKeeper::TakeRow(const std::string& row) {
-  if (row.size() < kRowHeaderBytes || row[0] != kRowFormat) return;
-  absl::StatusOr<ProducerState> state =
-      ProducerState::DecodeSnapshot(std::string_view(row).substr(kRowHeaderBytes));
-  if (!state.ok()) {
+void ProducerKeeper::TakeRow(const std::string& bytes) {
+  absl::StatusOr<Row> row = DecodeRow(bytes);
+  if (!row.ok()) {
     LogWarn("group {}: the snapshot of its producers: {}", replica_.group().value(),
-            state.status().ToString());
+            row.status().ToString());
     return;
   }
-  const Term term(LoadBigEndian<int32_t>(row.data() + 1));
-  const LogIndex through = state->last_index();
+  const LogIndex through = row->state.last_index();
   if (through < replica_.log().first_index() - 1) return;
   if (through > replica_.core().last_index()) {
-    if (!replica_.leads()) awaited_ = through;
-  } else if (replica_.TermAt(through) == term) {
-    state_ = *std::move(state);
-    row_through_ = through;
+    if (replica_.leads()) return;
+    awaited_ = through;
+  } else {
+    if (replica_.TermAt(through) != row->term) return;
+    state_ = std::move(row->state);
     next_ = through + 1;
   }
+  OnStored(through);
 }
 
 void ProducerKeeper::Replay() {
@@ -188,15 +197,12 @@ bool ProducerKeeper::Apply(const LogEntry& entry) {
   return KeepAsOf(entry);
 }
 
-// A snapshot, if one is due. When the log is to begin later, it has what the log will not have;
-// also if there has been no batch since the last one, which the log might then begin behind.
+// A snapshot, if one is due. When the log is to begin later, it has what the log will not have.
 bool ProducerKeeper::KeepAsOf(const LogEntry& entry) {
   if (entry.kind == EntryKind::kRoll) ++rolls_;
-  const bool begins_later =
-      entry.kind == EntryKind::kSetLogStart && (bytes_ > 0 || state_.size() > 0);
-  if (!begins_later && !SnapshotIsDue()) return true;
+  if (entry.kind != EntryKind::kSetLogStart && !SnapshotIsDue()) return true;
   if (!state_.TruncateTo(entry.index + 1)) return false;
-  snapshot_ = Snapshot{entry.index, MakeRow(state_, entry.index), /*sync=*/begins_later};
+  snapshot_ = Snapshot{entry.index, MakeRow(state_, entry.index)};
   bytes_ = 0;
   rolls_ = 0;
   return true;
@@ -240,7 +246,21 @@ void ProducerKeeper::Keep(std::string row, absl::AnyInvocable<void(const absl::S
                              });
     return;
   }
-  Store(std::move(row), /*sync=*/true, std::move(done));
+  const absl::StatusOr<Row> decoded = DecodeRow(row);
+  if (!decoded.ok()) {
+    LogWarn("group {}: a copy comes without its producers: {}", replica_.group().value(),
+            decoded.status().ToString());
+    return std::move(done)(absl::OkStatus());
+  }
+  saving_ = true;
+  Store(std::move(row), /*sync=*/true,
+        [this, through = decoded->state.last_index(),
+         done = std::move(done)](const absl::Status& stored) mutable {
+          saving_ = false;
+          // No older one takes its place, whatever becomes of the copy.
+          if (stored.ok()) row_through_ = through;
+          std::move(done)(stored);
+        });
 }
 
 void ProducerKeeper::Store(std::string row, bool sync,
@@ -267,16 +287,26 @@ void ProducerKeeper::MaybeSave() {
 }
 
 void ProducerKeeper::Save(Snapshot snapshot) {
-  if (std::exchange(saving_, true)) return;
-  Store(std::move(snapshot.row), snapshot.sync, [this](const absl::Status& saved) {
-    // Should it be lost, the one before it serves.
-    if (!saved.ok()) {
-      LogWarn("group {}: its producers are not stored: {}", replica_.group().value(),
-              saved.ToString());
-    }
-    saving_ = false;
-    MaybeSave();
-  });
+  if (saving_ || snapshot.through <= row_through_) return;
+  saving_ = true;
+  // Unsynced: should it be lost, the one before it serves, and the log still has the rest.
+  Store(std::move(snapshot.row), /*sync=*/false,
+        [this, restart = restarts_, through = snapshot.through](const absl::Status& saved) {
+          saving_ = false;
+          if (!saved.ok()) {
+            LogWarn("group {}: its producers are not stored: {}", replica_.group().value(),
+                    saved.ToString());
+          } else if (restart == restarts_) {  // Else the log is read from an older one on.
+            OnStored(through);
+          }
+          MaybeSave();
+        });
+}
+
+// The log may forget what the row has.
+void ProducerKeeper::OnStored(LogIndex through) {
+  row_through_ = through;
+  replica_.KeepFrom(through + 1);
 }
 
 void ProducerKeeper::OnProposed(LogIndex index, const ProducerBatch& batch) {

@@ -3,10 +3,11 @@
 // and committed, and stores snapshots now and then, so that the next start reads little.
 //
 // Snapshots are rows in the key-value store, s<group>: the term of the entry that they are as of,
-// and the state. They are of committed entries; one that does not fit the log is not used. One is
-// made when the log is to begin later, for what goes may be all that a producer has sent. For the
-// same reason one goes beside a copy of the log (D15), as of the last committed entry; whoever has
-// copied the log is ready once it has that entry too.
+// and the state. They are of committed entries; one that does not fit the log is not used. The log
+// keeps what the snapshot does not have (Log::KeepFrom), so one is made when it is to begin later:
+// what goes may be all that a producer has sent. For the same reason one goes beside a copy of the
+// log (D15), as of the last committed entry; whoever has copied the log is ready once it has that
+// entry too.
 //
 // Threads:   the partition's shard.
 // Ownership: owned by the partition; shard and replica outlive it. Close before it is destroyed.
@@ -18,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -78,12 +80,15 @@ class ProducerKeeper {
   struct Snapshot {
     LogIndex through;
     std::string row;
-    bool sync = false;  // Nothing else has what it has.
+  };
+  struct Row {
+    Term term;
+    ProducerState state;
   };
 
   void Restart();
   void OnLoaded(uint64_t restart, absl::StatusOr<std::optional<std::string>> row);
-  void TakeRow(const std::string& row);
+  void TakeRow(const std::string& bytes);
   void Replay();
   void OnReplayed(uint64_t restart, absl::StatusOr<std::vector<LogEntry>> entries);
   void ReplayLater();
@@ -93,7 +98,9 @@ class ProducerKeeper {
   std::string MakeRow(const ProducerState& state, LogIndex through) const;
   void MaybeSave();
   void Save(Snapshot snapshot);
+  void OnStored(LogIndex through);
   void Store(std::string row, bool sync, absl::AnyInvocable<void(const absl::Status&) &&> done);
+  static absl::StatusOr<Row> DecodeRow(std::string_view bytes);
   void MaybeExpire(LogIndex commit);
   void OneLess();
 
@@ -105,7 +112,7 @@ class ProducerKeeper {
   bool ready_ = false;
   uint64_t restarts_ = 0;             // What belongs to an older one is ignored.
   LogIndex next_;                     // The first entry that is not in the state; while not ready.
-  LogIndex row_through_;              // The row is as of this one; 0 without a row.
+  LogIndex row_through_;              // The stored row is as of this one; 0 without a row.
   std::optional<LogIndex> awaited_;   // It is as of this one, which is still to come.
   size_t bytes_ = 0;                  // Of batches since the last snapshot,
   int rolls_ = 0;                     // and segments.

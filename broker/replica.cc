@@ -133,6 +133,13 @@ void Replica::DropBefore(LogIndex index) {
   MarkDirty();
 }
 
+void Replica::KeepFrom(LogIndex index) {
+  if (closed_ || installing_) return;
+  log_->KeepFrom(index);
+  DropPrefix();
+  MarkDirty();
+}
+
 absl::Status Replica::ReplaceSegments(storage::CleanedSegment cleaned) {
   if (closed_ || installing_ || copy_->under_way()) {
     return absl::AbortedError("the log is being replaced or closed");

@@ -125,6 +125,8 @@ class Replica final : public storage::LogObserver {
                storage::Log::InstallDone done);
   // Entries below `index` are in a snapshot on stable storage: forgets them in whole segments.
   void DropBefore(LogIndex index);
+  // As storage::Log::KeepFrom.
+  void KeepFrom(LogIndex index);
 
   // Committed entries [from, last], from memory or from the segments.
   void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max,

@@ -45,6 +45,7 @@ enum class Mutation : uint8_t {
   kStaleOffsets,           // Offsets of what was truncated are not given out again.
   kMinIsrIgnored,          // Acknowledged by fewer than min.insync.replicas.
   kReadUncommitted,        // Fetches see what is not committed.
+  kRowNotAwaited,          // A log start drops what producers have sent before their row is stored.
   kProducersForgotten,     // A start does not learn from the log what producers have sent.
   kExpiryByOwnClock,       // A replica that has seen no time go by forgets nobody.
   kGroupsAnswerEarly,      // What groups keep is acknowledged before it is committed.

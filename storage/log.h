@@ -202,6 +202,11 @@ class Log {
   // Entries below `index` are in a snapshot that is on stable storage: whole sealed segments of
   // them are deleted. For logs whose entries are applied, not served (group 0).
   virtual void DropBefore(LogIndex index) = 0;
+  // From now on segments that reach to `index` or beyond stay, whatever start_offset() is: their
+  // entries are not yet in what the owner would begin with. What was written to the key-value store
+  // before this call is stored for good before they go. Nothing bounds the log until the first
+  // call.
+  virtual void KeepFrom(LogIndex index) = 0;
   // Also starts or stops mode F; what was written under the old options keeps their promise.
   virtual void SetOptions(const LogOptions& options) = 0;
   // Starts syncing what is written but not durable.

@@ -57,6 +57,7 @@ class SegmentedLog final : public Log {
   uint64_t Write(LogWrite write) override;
   void OnCommitted(LogIndex index) override;
   void DropBefore(LogIndex index) override;
+  void KeepFrom(LogIndex index) override;
   void SetOptions(const LogOptions& options) override;
   void Flush() override;
   void Read(Offset from, Offset end, size_t bytes_max, ReadDone done) override;
@@ -168,8 +169,9 @@ class SegmentedLog final : public Log {
   std::shared_ptr<const TermRows> terms_ = std::make_shared<TermRows>();
   ConfigurationRows configurations_;
   LogStartRows pending_starts_;
-  LogIndex drop_before_;     // See DropBefore.
-  bool drop_waits_ = false;  // For the mark.
+  LogIndex drop_before_;               // See DropBefore.
+  std::optional<LogIndex> keep_from_;  // See KeepFrom.
+  bool drop_waits_ = false;            // For the mark.
   Offset start_offset_;
   LogIndex compacted_before_;  // See whole_from.
   CleanPoint clean_;

@@ -225,6 +225,14 @@ void SegmentedLog::DropBefore(LogIndex index) {
   MaybeStartJob();
 }
 
+void SegmentedLog::KeepFrom(LogIndex index) {
+  const bool raised = keep_from_ && index > *keep_from_;
+  keep_from_ = index;
+  if (!failed_.ok() || !raised) return;
+  DropSegments();
+  MaybeStartJob();
+}
+
 void SegmentedLog::SaveStart() {
   WriteOp row;
   row.kind = WriteOp::Kind::kRows;
@@ -242,6 +250,7 @@ void SegmentedLog::DropSegments() {
     const SegmentPoint& end = segments_[count]->end;
     const bool below_start = start_offset_ > Offset(0) && end.offset <= start_offset_;
     if (!below_start && end.index > drop_before_) break;
+    if (keep_from_ && end.index > *keep_from_) break;
     drop_waits_ = end.index > marked;
     if (!drop_waits_) ++count;
   }

@@ -64,6 +64,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kReadUncommitted, "reads uncommitted"},
       {Mutation::kRetentionAboveCommit, "retention above the high watermark", 500, "retention"},
       {Mutation::kStartBeforeCommit, "log start before its commit", 500, "retention"},
+      {Mutation::kRowNotAwaited, "producers' row not awaited", 3000, "forgetting"},
       {Mutation::kProducersForgotten, "producers forgotten", 1000, "retries"},
       {Mutation::kExpiryByOwnClock, "expiry by a local clock", 500, "expiry"},
       {Mutation::kGroupsAnswerEarly, "groups answer early", 500, "groups"},

@@ -121,6 +121,15 @@ void Expiry(Options& options) {
   options.producer_expiration = Millis(3000);
 }
 
+// Logs lose what producers have sent, while leaders change and disks are slow.
+void Forgetting(Options& options) {
+  Retries(options);
+  options.faults[static_cast<size_t>(Fault::kTrims)] = true;
+  options.faults[static_cast<size_t>(Fault::kSlowDisk)] = true;
+  options.segment_bytes = 1024;
+  options.value_bytes_max = 200;
+}
+
 // Coordinators come and go while members join and commit.
 void Groups(Options& options) {
   Only(options, {Fault::kGroups, Fault::kKill, Fault::kReset, Fault::kCut, Fault::kPowerLoss});
@@ -207,6 +216,7 @@ constexpr std::array kProfiles = {
     Profile{"churn", Churn},
     Profile{"retries", Retries},
     Profile{"expiry", Expiry},
+    Profile{"forgetting", Forgetting},
     Profile{"groups", Groups},
     Profile{"retention", Retention},
     Profile{"compaction", Compacted},
@@ -217,17 +227,15 @@ void DrawTheLater(Random& random, Options& options) {
   options.faults[static_cast<size_t>(Fault::kTrims)] = random.Below(3) == 0;
   options.metadata_segment_bytes = static_cast<int>(Pick<3>(random, {0, 1024, 4096}));
   options.faults[static_cast<size_t>(Fault::kStick)] = random.Below(3) == 0;
-  // A log may come to begin behind what was read of its producers at a start.
-  options.faults[static_cast<size_t>(Fault::kRetry)] =
-      random.Below(4) == 0 && !options.has(Fault::kTrims);
+  options.faults[static_cast<size_t>(Fault::kRetry)] = random.Below(4) == 0;
   options.faults[static_cast<size_t>(Fault::kGroups)] = random.Below(4) == 0;
   // What a coordinator writes together has to fit.
   if (options.has(Fault::kGroups) && options.segment_bytes > 0) {
     options.segment_bytes = std::max(options.segment_bytes, 8192);
   }
-  // By the wall clock: where that jumps, anything may be old. And as above.
+  // By the wall clock: where that jumps, anything may be old.
   options.faults[static_cast<size_t>(Fault::kRetention)] =
-      random.Below(4) == 0 && !options.has(Fault::kClock) && !options.has(Fault::kRetry);
+      random.Below(4) == 0 && !options.has(Fault::kClock);
   options.retention_ms = Pick<4>(random, {-1, 1000, 1000, 4000});
   options.retention_bytes = Pick<4>(random, {-1, 0, 3000, 20'000});
   // More partitions share what two would get: seeds are to be many, and none of them long.

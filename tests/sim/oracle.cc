@@ -172,7 +172,9 @@ void Oracle::CheckRestart(NodeId node, GroupId group, const raft::Core& core, Vi
   view.fresh = false;
   if (core.term() < view.term_promised) Fail(node, group, "a promised term is forgotten");
   const Truth& truth = truth_[group];
-  const LogIndex kept = view.after_power ? view.durable : view.written;
+  LogIndex kept = view.after_power ? view.durable : view.written;
+  // A copy took the place of the log as the process ended: it has nothing that is not committed.
+  if (core.first_index() > view.commit + 1) kept = std::min(kept, view.commit);
   const bool lossless = !view.after_power || durable_counts(group);
   for (LogIndex i(1); i <= kept && lossless; i = i + 1) {
     if (i > core.last_index()) {

@@ -134,6 +134,36 @@ TEST_F(ProducersOfAShortLogTest, ARestartRemembersThem) {
   ExpectRemembered();
 }
 
+TEST_F(ProducersOfAShortLogTest, TheLogWaitsUntilTheyAreStored) {
+  OffsetOf(0, "a");
+  OffsetOf(1, "b");
+  Write(4);
+  const GroupId group = cluster_.PartitionOn(cluster_.LeaderOf("t"), "t")->group();
+  // Every row but this group's producers'.
+  for (int node = 1; node <= 3; ++node) {
+    cluster_.rows(NodeId(node)).SetFaults([group](const storage::KvBatch& batch, bool) {
+      const std::string row = ProducerKeeper::RowKey(group);
+      return !batch.changes().empty() && batch.changes().front().key == row ? EIO : 0;
+    });
+  }
+  ASSERT_TRUE(cluster_.DeleteRecords("t", Offset(5)));
+  for (int i = 0; i < 2000; ++i) cluster_.Step();
+  for (int node = 1; node <= 3; ++node) {
+    auto here = cluster_.PartitionOn(NodeId(node), "t");
+    auto& log = dynamic_cast<DataPartition&>(*here).replica().log();
+    EXPECT_EQ(log.start_offset(), Offset(5));
+    EXPECT_EQ(log.first_index(), LogIndex(1)) << "nothing else has what they have sent";
+  }
+  cluster_.PowerLoss();
+  for (int node = 1; node <= 3; ++node) cluster_.rows(NodeId(node)).SetFaults(nullptr);
+  cluster_.StartAll();
+  ExpectRemembered();
+  EXPECT_TRUE(cluster_.RunUntil([&] {
+    auto here = cluster_.PartitionOn(cluster_.LeaderOf("t"), "t");
+    return dynamic_cast<DataPartition&>(*here).replica().log().first_index() > LogIndex(4);
+  })) << "and once they are stored the log goes on";
+}
+
 TEST_F(ProducersOfAShortLogTest, WhoeverCopiesTheLogRemembersThem) {
   const NodeId away(cluster_.LeaderOf("t").value() % 3 + 1);
   cluster_.Kill(away);

@@ -192,6 +192,7 @@ TestCluster::Node& TestCluster::at(NodeId node) {
 BrokerCore& TestCluster::core(NodeId node) { return *at(node).core; }
 
 storage::FakeFileSystem& TestCluster::files(NodeId node) { return at(node).files; }
+storage::FakeKvStore& TestCluster::rows(NodeId node) { return at(node).kv; }
 
 void TestCluster::LoseRows(NodeId node) { at(node).kv.Wipe(); }
 

@@ -44,6 +44,7 @@ class TestCluster {
 
   BrokerCore& core(NodeId node);
   storage::FakeFileSystem& files(NodeId node);
+  storage::FakeKvStore& rows(NodeId node);
   bool running(NodeId node) const;
   FakeClock& clock() { return clock_; }
 

@@ -258,6 +258,36 @@ TEST_F(LogRollTest, WholeSealedSegmentsBelowTheLogStartAreDeleted) {
   EXPECT_THAT(Payloads(Offset(4)), ElementsAre("b", "c"));
 }
 
+TEST_F(LogRollTest, WhatTheOwnerLacksStaysBelowTheLogStart) {
+  Open();
+  log_->KeepFrom(LogIndex(0));
+  Append("a", 3);
+  AppendRoll();
+  Append("b", 3);
+  AppendRoll();
+  Append("c", 3);
+  Commit();
+  StartAt(Offset(6));
+  Settle();
+  EXPECT_EQ(log_->start_offset(), Offset(6)) << "clients see nothing of it";
+  EXPECT_EQ(log_->first_index(), LogIndex(1));
+  log_->KeepFrom(LogIndex(3));
+  Settle();
+  EXPECT_EQ(log_->first_index(), LogIndex(3)) << "the first segment ends before entry 3";
+  log_->KeepFrom(LogIndex(4));
+  Settle();
+  EXPECT_EQ(log_->first_index(), LogIndex(3)) << "the second one holds entry 4";
+  // An owner that starts again says so again; what waited goes then.
+  Crash();
+  Open();
+  log_->KeepFrom(LogIndex(0));
+  Settle();
+  EXPECT_EQ(log_->first_index(), LogIndex(3));
+  log_->KeepFrom(LogIndex(7));
+  Settle();
+  EXPECT_EQ(log_->first_index(), LogIndex(5));
+}
+
 // What a segment said of terms and members is nowhere else once it is gone.
 TEST_F(LogRollTest, AnyCrashAroundADeletionKeepsTheTermsAndTheMembers) {
   bool dropped = false;
