@@ -76,6 +76,10 @@ class BrokerCore final : public Broker {
   std::vector<std::shared_ptr<DataPartition>> partitions() const { return partitions_->All(); }
   // Of group 0, once it is open here. Executor 0.
   const Replica* metadata_replica() const;
+  // Those that are open on the shard, group 0 with them; on its executor.
+  const absl::btree_map<GroupId, Replica*>& replicas(size_t shard) const {
+    return shards_[shard]->replicas();
+  }
 
   // Broker
   const BrokerConfig& config() const override { return config_; }

@@ -491,6 +491,7 @@ std::shared_ptr<DataPartition> PartitionSet::Find(GroupId group) const {
 std::vector<std::shared_ptr<DataPartition>> PartitionSet::All() const {
   std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<DataPartition>> all;
+  all.reserve(entries_.size());
   for (const auto& [group, entry] : entries_) {
     if (entry.open && !entry.leaving) all.push_back(entry.partition);
   }

@@ -112,6 +112,7 @@ class Shard {
   bool IsUp(NodeId node) const { return table_.StateOf(node) == raft::NodeState::kUp; }
   // Null when the group is not on this shard.
   Replica* Find(GroupId group) const;
+  const absl::btree_map<GroupId, Replica*>& replicas() const { return replicas_; }
 
  private:
   struct Early {

@@ -111,8 +111,8 @@ void SimNode::Start() {
   life_->folder = *std::move(folder);
   std::vector<Executor*> executors;
   for (size_t i = 0; i < env_.options.shards; ++i) {
-    life_->executors.push_back(
-        std::make_shared<SimExecutor>(env_.world, clock_, [this] { env_.after_turn(*this); }));
+    life_->executors.push_back(std::make_shared<SimExecutor>(
+        env_.world, clock_, [this, i] { env_.after_turn(*this, i); }));
     executors.push_back(life_->executors.back().get());
   }
   PlaneEnv planes{env_.network,
@@ -282,11 +282,12 @@ bool SimNode::ready() const { return life_ != nullptr && life_->ready; }
 
 SimPool& SimNode::pool() { return life_->pool; }
 
-void SimNode::ForEachReplica(const std::function<void(const Replica&)>& visit) const {
-  if (const Replica* metadata = core().metadata_replica()) visit(*metadata);
-  for (const auto& partition : core().partitions()) {
-    if (partition->replica().attached()) visit(partition->replica());
-  }
+void SimNode::ForEachReplica(absl::FunctionRef<void(const Replica&)> visit) const {
+  for (size_t shard = 0; shard < shards(); ++shard) ForEachReplica(shard, visit);
+}
+
+void SimNode::ForEachReplica(size_t shard, absl::FunctionRef<void(const Replica&)> visit) const {
+  for (const auto& [group, replica] : core().replicas(shard)) visit(*replica);
 }
 
 }  // namespace garam::sim

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "broker/broker_core.h"
 #include "broker/data_folder.h"
 #include "common/random.h"
@@ -32,7 +33,7 @@ class SimNode final : public Endpoint {
     Network& network;
     const Options& options;
     std::function<SimNode&(NodeId)> peer;
-    std::function<void(SimNode&)> after_turn;
+    std::function<void(SimNode&, size_t shard)> after_turn;
     std::function<void(NodeId, bool power)> on_ended;
     std::function<void(NodeId)> on_wiped;
     SentHook on_send;
@@ -71,8 +72,9 @@ class SimNode final : public Endpoint {
   MonoTime started_at() const { return started_at_; }
   // When the process last ended; it is not running.
   MonoTime ended_at() const { return ended_at_; }
-  // Calls `visit` with each replica that is open here, group 0 first.
-  void ForEachReplica(const std::function<void(const Replica&)>& visit) const;
+  // Calls `visit` with each replica that is open here, or on one shard; group 0 first.
+  void ForEachReplica(absl::FunctionRef<void(const Replica&)> visit) const;
+  void ForEachReplica(size_t shard, absl::FunctionRef<void(const Replica&)> visit) const;
 
   SimClock& clock() { return clock_; }
   SimPool& pool();

@@ -60,18 +60,26 @@ void SimExecutor::Schedule(MonoTime when) {
   when = std::max({when, busy_until_, world_.now()});
   if (when >= scheduled_for_) return;
   scheduled_for_ = when;
+  // Most turns wait for the timer that the one before them waited for.
+  if (std::find(events_at_.begin(), events_at_.end(), when) != events_at_.end()) return;
+  events_at_.push_back(when);
   // No larger than what a task holds without an allocation: this is the commonest event.
   world_.At(when, [weak = weak_from_this()] {
     auto self = weak.lock();
-    if (self == nullptr || self->dropped_ || self->scheduled_for_ != self->world_.now()) return;
-    self->Turn();
+    if (self != nullptr && !self->dropped_) self->OnEvent();
   });
+}
+
+void SimExecutor::OnEvent() {
+  std::erase(events_at_, world_.now());
+  if (scheduled_for_ == world_.now()) Turn();
 }
 
 void SimExecutor::Turn() {
   scheduled_for_ = MonoTime::max();
   if (world_.now() < busy_until_) return Schedule(busy_until_);
-  std::deque<Task> turn = std::exchange(posted_, {});
+  std::vector<Task> turn = std::exchange(spare_, {});
+  turn.swap(posted_);
   const MonoTime now = clock_.Mono();
   while (!timers_.empty() && timers_.begin()->first.first <= now) {
     deadline_of_.erase(timers_.begin()->first.second);
@@ -85,6 +93,8 @@ void SimExecutor::Turn() {
   busy_until_ =
       std::max(busy_until_, world_.now() + kTurn + kTask * static_cast<int64_t>(turn.size()));
   if (!turn.empty() && after_turn_) after_turn_();
+  turn.clear();
+  spare_ = std::move(turn);
   if (!posted_.empty()) return Schedule(busy_until_);
   if (!timers_.empty() && timers_.begin()->first.first - now < std::chrono::hours(1)) {
     Schedule(clock_.WorldTime(timers_.begin()->first.first));

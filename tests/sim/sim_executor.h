@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/executor.h"
@@ -58,17 +59,20 @@ class SimExecutor final : public Executor, public std::enable_shared_from_this<S
   using TimerKey = std::pair<MonoTime, TimerId>;
 
   void Schedule(MonoTime when);
+  void OnEvent();
   void Turn();
 
   World& world_;
   const SimClock& clock_;
   std::function<void()> after_turn_;
-  std::deque<Task> posted_;
+  std::vector<Task> posted_;
+  std::vector<Task> spare_;  // Empty; for its memory.
   std::map<TimerKey, Task> timers_;
   std::map<TimerId, MonoTime> deadline_of_;
   TimerId last_timer_ = kNoTimer;
   MonoTime busy_until_{};
   MonoTime scheduled_for_ = MonoTime::max();  // max: no turn is on its way.
+  std::vector<MonoTime> events_at_;           // Those of the world that will come here.
   bool dropped_ = false;
 };
 

@@ -81,7 +81,7 @@ class Simulation {
                      network_,
                      options_,
                      [this](NodeId node) -> SimNode& { return At(node); },
-                     [this](SimNode& node) { AfterTurn(node); },
+                     [this](SimNode& node, size_t shard) { AfterTurn(node, shard); },
                      [this](NodeId node, bool power) { oracle_.OnEnded(node, power); },
                      [this](NodeId node) { oracle_.OnWiped(node); },
                      [this](NodeId from, const GroupMessage& message) { OnSend(from, message); }};
@@ -91,22 +91,22 @@ class Simulation {
 
   SimNode& At(NodeId node) { return *nodes_[static_cast<size_t>(node.value() - 1)]; }
 
-  void AfterTurn(SimNode& node) {
+  void AfterTurn(SimNode& node, size_t shard) {
     world_.Note(static_cast<uint64_t>(world_.now_us()));
     world_.Note(static_cast<uint64_t>(node.id().value()));
     if (!node.running()) return;
     open_groups_.clear();
-    node.ForEachReplica([&](const Replica& replica) {
+    node.ForEachReplica(shard, [&](const Replica& replica) {
       open_groups_.push_back(replica.group());
       if (!world_.failed()) oracle_.Check(node.id(), replica);
     });
-    NoteGroups(node);
+    NoteGroups(node, shard);
   }
 
   // A group that a process had and has no more is deleted, or has moved away from it.
-  void NoteGroups(const SimNode& node) {
+  void NoteGroups(const SimNode& node, size_t shard) {
     const std::vector<GroupId>& now = open_groups_;
-    auto& [life, before] = groups_[node.id()];
+    auto& [life, before] = groups_[{node.id(), shard}];
     if (life == node.life() && now == before) return;
     if (life == node.life()) {
       for (GroupId group : before) {
@@ -358,9 +358,10 @@ class Simulation {
   Workload workload_;
   GroupWorkload client_groups_;
   Nemesis nemesis_;
-  std::map<NodeId, std::pair<uint64_t, std::vector<GroupId>>> groups_;  // By life.
-  std::vector<GroupId> open_groups_;                                    // Of the node at hand.
-  std::map<std::pair<NodeId, GroupId>, int> alone_for_;                 // In looks.
+  // By node and shard: of which life.
+  std::map<std::pair<NodeId, size_t>, std::pair<uint64_t, std::vector<GroupId>>> groups_;
+  std::vector<GroupId> open_groups_;                     // Of the shard at hand.
+  std::map<std::pair<NodeId, GroupId>, int> alone_for_;  // In looks.
   std::string cluster_id_;
   bool healing_ = false;
   std::string missing_;

@@ -1,11 +1,26 @@
 #include "tests/sim/world.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <utility>
 
 namespace garam::sim {
+namespace {
+
+// Of an exponential distribution, each as likely as the next one; slice 0 is its long end.
+constexpr size_t kSlices = 1024;
+
+std::array<double, kSlices> Exponential() {
+  std::array<double, kSlices> slices;
+  for (size_t i = 0; i < kSlices; ++i) {
+    slices[i] = -std::log((static_cast<double>(i) + 0.5) / static_cast<double>(kSlices));
+  }
+  return slices;
+}
+
+}  // namespace
 
 int64_t World::now_us() const {
   return std::chrono::duration_cast<Micros>(now_.time_since_epoch()).count() - 1'000'000'000;
@@ -52,8 +67,12 @@ Duration World::Between(Duration least, Duration most) {
 }
 
 Duration World::Around(Duration mean) {
-  const double uniform = (static_cast<double>(random_.Below(1'000'000)) + 1) / 1'000'001;
-  const double factor = std::min(20.0, -std::log(uniform));
+  static const std::array<double, kSlices> slices = Exponential();
+  double factor = 0;
+  size_t slice = random_.Next() % kSlices;
+  // Beyond the last slice it looks as from the beginning.
+  for (; slice == 0 && factor < 20; slice = random_.Next() % kSlices) factor += std::log(kSlices);
+  factor = std::min(20.0, factor + slices[slice]);
   return Duration(static_cast<int64_t>(static_cast<double>(mean.count()) * factor));
 }
 
