@@ -287,7 +287,9 @@ void ProducerKeeper::MaybeSave() {
 }
 
 void ProducerKeeper::Save(Snapshot snapshot) {
-  if (saving_ || snapshot.through <= row_through_) return;
+  if (saving_) return;
+  // What came beside a copy that was not needed in the end has it all.
+  if (snapshot.through <= row_through_) return replica_.KeepFrom(snapshot.through + 1);
   saving_ = true;
   // Unsynced: should it be lost, the one before it serves, and the log still has the rest.
   Store(std::move(snapshot.row), /*sync=*/false,

@@ -51,6 +51,11 @@ class FakeFile final : public File {
     return fs_.SyncNode(*node_, path_);
   }
 
+  absl::Status WriteBack(int64_t, int64_t) override {
+    std::lock_guard lock(fs_.mutex_);
+    return Check(FakeFileSystem::Call::kWriteBack);
+  }
+
   absl::Status Allocate(int64_t, int64_t) override {
     std::lock_guard lock(fs_.mutex_);
     return Alive();

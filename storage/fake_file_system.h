@@ -25,7 +25,7 @@ namespace garam::storage {
 class FakeFileSystem final : public FileSystem {
  public:
   // Calls that can be told to fail, and are counted.
-  enum class Call { kWrite, kSync, kSyncDirectory, kCreate, kRemove, kTruncate, kRead };
+  enum class Call { kWrite, kSync, kSyncDirectory, kCreate, kRemove, kTruncate, kRead, kWriteBack };
 
   FakeFileSystem();
 

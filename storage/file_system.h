@@ -35,6 +35,10 @@ class File {
   // Writes all pieces, one after the other, from `position` on. After an error the bytes from
   // `position` on are unspecified; those before it are untouched.
   virtual absl::Status Write(int64_t position, std::span<const std::string_view> pieces) = 0;
+  // Has the disk take in what was written in [begin, end), and waits until it has: a sync has less
+  // to do then. Until one comes, nothing of that is on stable storage; and unlike it, this has
+  // nobody else wait for the file system's journal. An error is final, as Sync's.
+  virtual absl::Status WriteBack(int64_t begin, int64_t end) = 0;
   // fdatasync: what was written and the size are on stable storage. An error is final: the unsynced
   // bytes may be gone though reads still show them.
   virtual absl::Status Sync() = 0;

@@ -103,6 +103,14 @@ class PosixFile final : public File {
     return absl::OkStatus();
   }
 
+  absl::Status WriteBack(int64_t begin, int64_t end) override {
+    constexpr unsigned kAll =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (::sync_file_range(fd_.get(), begin, end - begin, kAll) == 0) return absl::OkStatus();
+    // A kernel without the call leaves it all to Sync.
+    return errno == ENOSYS ? absl::OkStatus() : Error("sync_file_range");
+  }
+
   absl::Status Sync() override {
     return ::fdatasync(fd_.get()) == 0 ? absl::OkStatus() : Error("fdatasync");
   }

@@ -71,10 +71,11 @@ absl::StatusOr<bool> SegmentCleaner::Step(size_t bytes_max) {
     bytes_read_ += static_cast<int64_t>(frame.size);
     reading_->Skip(frame);
     if (out_.size() < kFlushBytes) continue;
+    const int64_t begin = bytes_written_;
     RETURN_IF_ERROR(WriteOut());
     // Piece by piece: were more of it dirty at a time, the syncs of those who write to their logs
     // would wait for it too.
-    RETURN_IF_ERROR(file_->Sync());
+    RETURN_IF_ERROR(file_->WriteBack(begin, bytes_written_));
   }
   if (source_ < group_.size()) return false;
   RETURN_IF_ERROR(Finish());

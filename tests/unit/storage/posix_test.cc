@@ -24,6 +24,7 @@ TEST(PosixFileSystemTest, BytesComeBackAndTheSizeIsWhatWasWritten) {
   std::vector<std::string_view> pieces(3000, "ab");
   pieces[7] = "";
   ASSERT_TRUE((*file)->Write(10, pieces).ok());
+  ASSERT_TRUE((*file)->WriteBack(10, 1000).ok());
   ASSERT_TRUE((*file)->Sync().ok());
   EXPECT_EQ(*(*file)->Size(), 10 + 2999 * 2);
   char buffer[100];
