@@ -233,7 +233,8 @@ class Simulation {
     workload_.Stop();
     client_groups_.Stop();
     nemesis_.StopAndHeal();
-    Await("a cluster with all its replicas equal", [this] { return Settled(); });
+    Await(
+        "a cluster with all its replicas equal", [this] { return Settled(); }, CatchUpTime());
     healed_ms_ = std::chrono::duration_cast<Millis>(world_.now() - healed).count();
     for (const Workload::Target& target : workload_.targets()) CompareProducers(target);
     size_t written = 0;
@@ -256,6 +257,14 @@ class Simulation {
       return missing_.empty();
     });
     if (options_.has(Fault::kCompact)) ReadReplicas(2 * entries * options_.disk_latency);
+  }
+
+  // What a member that begins with nothing may take, where each entry takes a round trip.
+  Duration CatchUpTime() const {
+    const bool one_by_one = options_.append_bytes_max < 1000 || options_.inflight_bytes_max < 1000;
+    if (!one_by_one) return Duration(0);
+    const auto entries = static_cast<int>(oracle_.committed_entries());
+    return 2 * entries * (options_.disk_latency + options_.link_delay);
   }
 
   static std::string DescribeProducers(const ProducerState& state) {
