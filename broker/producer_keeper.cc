@@ -49,10 +49,11 @@ std::string ProducerKeeper::RowKey(GroupId group) {
 void ProducerKeeper::Start() { Restart(); }
 
 void ProducerKeeper::Close(Task closed) {
-  // So that the next start reads nothing. What was proposed may not have come to the log.
+  // So that the next start reads nothing. What was proposed may not have come to the log, and what
+  // has come from a leader not to a log that takes no writes.
   const LogIndex last = replica_.core().last_index();
-  const bool committed = last == replica_.core().commit_index() && state_.last_index() <= last;
-  if (ready_ && bytes_ > 0 && committed) Save({last, MakeRow(state_, last)});
+  const bool whole = last == replica_.core().commit_index() && state_.last_index() == last;
+  if (ready_ && bytes_ > 0 && whole) Save({last, MakeRow(state_, last)});
   closing_ = true;
   ready_ = false;
   ++restarts_;

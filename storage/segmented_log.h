@@ -125,7 +125,7 @@ class SegmentedLog final : public Log {
   void ApplyStarts();
   void MoveStart(Offset start);
   void SaveStart();
-  void DropSegments();
+  bool DropSegments();
   void MaybeFinishClose();
   void FlightEnded();
 

@@ -166,6 +166,7 @@ void SegmentedLog::OnCommitted(LogIndex index) {
   if (!failed_.ok()) return;
   SealCommitted();
   ApplyStarts();
+  if (DropSegments()) MaybeStartJob();
   // Not before the disk has it: a loss of power would leave neither the old one nor the new one.
   // And a manifest wants the one at its end.
   DropReplacedRows(configurations_, std::min(LastSealedIndex(), durable_index()));
@@ -241,8 +242,10 @@ void SegmentedLog::SaveStart() {
 }
 
 // Whole sealed segments that nobody needs go, once the mark and the rows beside it speak for them:
-// terms and configurations of what they held are nowhere else.
-void SegmentedLog::DropSegments() {
+// terms and configurations of what they held are nowhere else. After a start the log start is known
+// before it is known again what is committed; a leader has to have all above that. Whether one has
+// gone.
+bool SegmentedLog::DropSegments() {
   const LogIndex marked = mark_ ? mark_->at.index : LogIndex(0);
   size_t count = 0;
   drop_waits_ = false;
@@ -250,12 +253,12 @@ void SegmentedLog::DropSegments() {
     const SegmentPoint& end = segments_[count]->end;
     const bool below_start = start_offset_ > Offset(0) && end.offset <= start_offset_;
     if (!below_start && end.index > drop_before_) break;
-    if (keep_from_ && end.index > *keep_from_) break;
+    if (end.index > std::min(keep_from_.value_or(end.index), committed_ + 1)) break;
     drop_waits_ = end.index > marked;
     if (!drop_waits_) ++count;
   }
   sync_wanted_ = sync_wanted_ || drop_waits_;
-  if (count == 0) return;
+  if (count == 0) return false;
   // Says that the first segments are gone on purpose, and is synced, with the mark before it.
   start_offset_ = std::max(start_offset_, segments_[count]->header.base_offset);
   SaveStart();
@@ -273,6 +276,7 @@ void SegmentedLog::DropSegments() {
   auto terms = std::make_shared<TermRows>(*terms_);
   terms->DropBefore(first_index());
   terms_ = std::move(terms);
+  return true;
 }
 
 void SegmentedLog::Close(absl::AnyInvocable<void() &&> done) {

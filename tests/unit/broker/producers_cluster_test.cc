@@ -95,6 +95,30 @@ TEST_F(ProducersTest, AfterEveryBrokerHasLostPowerTheyStillKnow) {
   EXPECT_EQ(OffsetOf(5, "v"), 5);
 }
 
+// Its core hears of entries that do not come to the log; what is stored at the end lacks them.
+TEST_F(ProducersTest, ALogThatTakesNoWritesStoresNoMoreThanItHas) {
+  OffsetOf(0, "a");
+  const NodeId failing(cluster_.LeaderOf("t").value() % 3 + 1);
+  cluster_.files(failing).SetFaults(
+      [](storage::FakeFileSystem::Call call, const std::string& path) {
+        const bool ours = path.find("/t-0.") != std::string::npos;
+        return ours && call == storage::FakeFileSystem::Call::kWrite ? EIO : 0;
+      });
+  OffsetOf(1, "b");
+  OffsetOf(2, "c");
+  for (int i = 0; i < 2000; ++i) cluster_.Step();
+  bool stopped = false;
+  cluster_.core(failing).Stop([&stopped] { stopped = true; });
+  ASSERT_TRUE(cluster_.RunUntil([&] { return stopped; }));
+  cluster_.files(failing).SetFaults(nullptr);
+  cluster_.Kill(failing);
+  cluster_.Start(failing);
+  ASSERT_TRUE(cluster_.RunUntil([&] { return cluster_.IsrOf("t").size() == 3; }));
+  ASSERT_TRUE(cluster_.LetLead("t", failing));
+  EXPECT_EQ(OffsetOf(1, "b"), 1) << "sent again";
+  EXPECT_EQ(OffsetOf(3, "d"), 3);
+}
+
 // The log begins behind all that a producer has sent.
 class ProducersOfAShortLogTest : public ProducersTest {
  protected:

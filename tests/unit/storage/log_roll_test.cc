@@ -285,6 +285,9 @@ TEST_F(LogRollTest, WhatTheOwnerLacksStaysBelowTheLogStart) {
   EXPECT_EQ(log_->first_index(), LogIndex(3));
   log_->KeepFrom(LogIndex(7));
   Settle();
+  EXPECT_EQ(log_->first_index(), LogIndex(3)) << "it is not known yet to be committed";
+  Commit();
+  Settle();
   EXPECT_EQ(log_->first_index(), LogIndex(5));
 }
 
