@@ -204,8 +204,8 @@ class Log {
   virtual void DropBefore(LogIndex index) = 0;
   // From now on segments that reach to `index` or beyond stay, whatever start_offset() is: their
   // entries are not yet in what the owner would begin with. What was written to the key-value store
-  // before this call is stored for good before they go. Nothing bounds the log until the first
-  // call.
+  // before this call is stored for good before they go. Until the first call only the commit index
+  // bounds what goes, which bounds it always.
   virtual void KeepFrom(LogIndex index) = 0;
   // Also starts or stops mode F; what was written under the old options keeps their promise.
   virtual void SetOptions(const LogOptions& options) = 0;

@@ -8,9 +8,8 @@
 // end.
 //
 // Threads:   one at a time; blocks.
-// Ownership: `fs` and `batches` outlive it. A file that is neither taken nor discarded the log's
-// next
-//            start removes.
+// Ownership: `fs` and `batches` outlive it. The log's next start removes a file that is neither
+//            taken nor discarded.
 #pragma once
 
 #include <cstddef>
