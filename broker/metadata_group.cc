@@ -21,6 +21,14 @@ absl::Status MovedAway() {
   return MakeError(Errc::kNoController, "the controller has moved; try again");
 }
 
+// Whether it changes what clients may ask any broker for.
+bool IsSeen(const ControllerRequest& request) {
+  return !std::holds_alternative<RegisterBrokerRequest>(request) &&
+         !std::holds_alternative<MembersReachedRequest>(request) &&
+         !std::holds_alternative<AllocateProducerIdsRequest>(request) &&
+         !std::holds_alternative<DescribeQuorumRequest>(request);
+}
+
 raft::WantedMembers WantedBy(const MetadataImage& image) {
   raft::WantedMembers wanted{
       static_cast<uint64_t>(image.members_index().value()), VotersOf(image.voters()), {}};
@@ -58,7 +66,7 @@ void MetadataGroup::Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<sto
 }
 
 void MetadataGroup::Stop(Task closed) {
-  FailWaiters();
+  GiveUpAnswers();
   if (!std::exchange(open_, false)) {
     std::move(closed)();
     return;
@@ -76,13 +84,18 @@ void MetadataGroup::OnRole() {
   if (!replica_.leads()) {
     planned_.reset();
     quorum_watch_.Reset();
-    FailWaiters();
+    GiveUpAnswers();
   }
   options_.on_leader(replica_.core().term(), replica_.core().leader());
   options_.on_members();
 }
 
 void MetadataGroup::OnCommitted(LogIndex) { ApplyNext(); }
+
+void MetadataGroup::OnProgress() {
+  Reconfigure();
+  if (answers_.deadline()) GiveAnswers();
+}
 
 void MetadataGroup::OnStorageFailed(const absl::Status& reason) { options_.on_fatal(reason); }
 
@@ -117,7 +130,7 @@ void MetadataGroup::ApplyEntries(absl::StatusOr<std::vector<LogEntry>> entries) 
   for (const LogEntry& entry : *entries) {
     if (!ApplyOne(entry)) return;
   }
-  AnswerWaiters();
+  GiveAnswers();
   MaybeDropPrefix();
   ApplyNext();
 }
@@ -201,21 +214,35 @@ void MetadataGroup::OnInstalled() {
 
 void MetadataGroup::OnStillLeader(uint64_t round) {
   confirmed_round_ = round;
-  AnswerWaiters();
+  GiveAnswers();
 }
 
-void MetadataGroup::AnswerWaiters() {
-  while (!waiters_.empty() && waiters_.front().index <= applied_ &&
-         waiters_.front().round <= confirmed_round_) {
-    Waiter waiter = std::move(waiters_.front());
-    waiters_.pop_front();
-    std::move(waiter.done)(std::move(waiter.reply));
+void MetadataGroup::GiveAnswers() {
+  answers_.Give(applied_, confirmed_round_, shard_.now(),
+                [this](LogIndex index) { return EveryoneKnows(index); });
+  if (answers_timer_ != kNoTimer || !answers_.deadline()) return;
+  answers_timer_ = shard_.executor().PostAt(*answers_.deadline(), [this] {
+    answers_timer_ = kNoTimer;
+    GiveAnswers();
+  });
+}
+
+void MetadataGroup::GiveUpAnswers() {
+  shard_.executor().Cancel(std::exchange(answers_timer_, kNoTimer));
+  answers_.GiveUp(EncodeControllerReply(MovedAway()));
+}
+
+// Of those that are up and are members: a newcomer gets the whole image first.
+bool MetadataGroup::EveryoneKnows(LogIndex index) const {
+  const raft::Core& core = replica_.core();
+  const std::set<NodeId> live = options_.live();
+  const raft::Configuration& members = core.configuration();
+  for (const std::vector<raft::Member>* some : {&members.voters, &members.learners}) {
+    for (const raft::Member& member : *some) {
+      if (live.contains(member.node) && core.KnownCommit(member.node) < index) return false;
+    }
   }
-}
-
-void MetadataGroup::FailWaiters() {
-  std::string lost = EncodeControllerReply(MovedAway());
-  for (Waiter& waiter : std::exchange(waiters_, {})) std::move(waiter.done)(lost);
+  return true;
 }
 
 // A new leader controls once its image has everything that its predecessors committed.
@@ -325,9 +352,10 @@ void MetadataGroup::Handle(std::string request,
     if (!asked.ok()) return std::move(done)(EncodeControllerReply(MovedAway()));
     round = *asked;
   }
-  waiters_.push_back(
-      {replica_.core().last_index(), round, EncodeControllerReply(reply), std::move(done)});
-  AnswerWaiters();
+  const bool tell = round == 0 && IsSeen(*decoded);
+  answers_.Add(
+      {replica_.core().last_index(), round, tell, EncodeControllerReply(reply), std::move(done)});
+  GiveAnswers();
 }
 
 absl::StatusOr<ControllerReply> MetadataGroup::Plan(const ControllerRequest& request) {

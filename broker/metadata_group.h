@@ -7,7 +7,6 @@
 //            go on would be to act on a picture of the cluster that is not true.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,6 +17,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "broker/controller_answers.h"
 #include "broker/metadata_snapshot.h"
 #include "broker/replica.h"
 #include "common/ids.h"
@@ -68,8 +68,9 @@ class MetadataGroup final : public ReplicaEvents {
   // Any thread.
   std::shared_ptr<const MetadataImage> image() const;
 
-  // A serialized controller request; answered once it is committed. kNoController when this broker
-  // does not lead group 0, or does so but has not caught up yet.
+  // A serialized controller request; answered once it is committed and, where people change
+  // something, known by every live broker. kNoController when this broker does not lead group 0, or
+  // does so but has not caught up yet.
   void Handle(std::string request, absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done);
   // Whether this broker needs no connection any more to a node that is not registered: as leader it
   // has to tell it, until the group is without it.
@@ -82,7 +83,7 @@ class MetadataGroup final : public ReplicaEvents {
   void OnAppended(const std::vector<LogEntry>&) override {}
   void OnTruncated(LogIndex, Offset) override {}
   void OnCommitted(LogIndex commit) override;
-  void OnProgress() override { Reconfigure(); }
+  void OnProgress() override;
   void OnStorageFailed(const absl::Status& reason) override;
   void OnStorageFree() override {}
   void OnReplaceable() override;
@@ -96,20 +97,14 @@ class MetadataGroup final : public ReplicaEvents {
   absl::StatusOr<CopyReply> GiveCopy() const;
 
  private:
-  struct Waiter {
-    LogIndex index;
-    uint64_t round;  // 0, or a question whether this node still led when it answered.
-    std::string reply;
-    absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done;
-  };
-
   void ApplyNext();
   void ApplyEntries(absl::StatusOr<std::vector<LogEntry>> entries);
   bool ApplyOne(const LogEntry& entry);
-  void AnswerWaiters();
+  void GiveAnswers();
+  bool EveryoneKnows(LogIndex index) const;
   void MaybeDropPrefix();
   void Publish(std::shared_ptr<const MetadataImage> image, LogIndex index, Term term);
-  void FailWaiters();
+  void GiveUpAnswers();
   void MaybeTakeControl();
   void Reconfigure();
   bool LeaversWereTold() const;
@@ -140,7 +135,8 @@ class MetadataGroup final : public ReplicaEvents {
   std::optional<MetadataSnapshot> copied_;  // Kept, and of the log that is about to be ours.
   bool dropping_ = false;
   uint64_t confirmed_round_ = 0;
-  std::deque<Waiter> waiters_;  // By index.
+  ControllerAnswers answers_;
+  TimerId answers_timer_ = kNoTimer;
   // As controller: the image with every own command, committed or not. Null: not the controller.
   std::shared_ptr<const MetadataImage> planned_;
   VoterWatch voter_watch_;

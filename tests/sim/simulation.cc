@@ -259,10 +259,13 @@ class Simulation {
     if (options_.has(Fault::kCompact)) ReadReplicas(2 * entries * options_.disk_latency);
   }
 
-  // What a member that begins with nothing may take, where each entry takes a round trip.
+  // What a member that begins with nothing may take, where each entry takes a round trip: alone in
+  // an append, or in a segment that is copied.
   Duration CatchUpTime() const {
-    const bool one_by_one = options_.append_bytes_max < 1000 || options_.inflight_bytes_max < 1000;
-    if (!one_by_one) return Duration(0);
+    const bool alone = options_.append_bytes_max < 1000 || options_.inflight_bytes_max < 1000;
+    const bool alone_in_segment =
+        options_.segment_bytes > 0 && options_.segment_bytes < 4 * options_.value_bytes_max;
+    if (!alone && !alone_in_segment) return Duration(0);
     const auto entries = static_cast<int>(oracle_.committed_entries());
     return 2 * entries * (options_.disk_latency + options_.link_delay);
   }
