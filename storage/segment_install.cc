@@ -47,14 +47,28 @@ bool IsIn(const std::vector<ManifestSegment>& segments, const ManifestSegment& s
   return std::find(segments.begin(), segments.end(), segment) != segments.end();
 }
 
+// What of the manifest is not among `incoming`.
+std::vector<ManifestSegment> KeptOf(const Manifest& manifest, const std::string& dir,
+                                    const std::set<std::string>& incoming) {
+  std::vector<ManifestSegment> kept = manifest.segments;
+  std::erase_if(kept, [&](const ManifestSegment& segment) {
+    return incoming.contains(IncomingPath(dir, segment.header));
+  });
+  return kept;
+}
+
+// The log may have made by itself what was copied as well: of two that are equal the copy stays,
+// which is synced for certain.
 absl::Status RemoveOthers(FileSystem& fs, const std::string& dir, const Manifest& manifest) {
+  ASSIGN_OR_RETURN(const std::set<std::string> incoming, ListIncoming(fs, dir));
+  const std::vector<ManifestSegment> kept = KeptOf(manifest, dir, incoming);
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(dir));
   for (const std::string& name : names) {
     if (!ParseSegmentFileName(name)) continue;
     const std::string path = absl::StrCat(dir, "/", name);
     ASSIGN_OR_RETURN(std::unique_ptr<File> file, fs.Open(path, FileSystem::Mode::kRead));
     ASSIGN_OR_RETURN(std::optional<ManifestSegment> found, Describe(*file));
-    if (!found || !IsIn(manifest.segments, *found)) RETURN_IF_ERROR(fs.Remove(path));
+    if (!found || !IsIn(kept, *found)) RETURN_IF_ERROR(fs.Remove(path));
   }
   return absl::OkStatus();
 }
@@ -167,12 +181,8 @@ absl::Status SegmentInstall::Add(std::string_view bytes) {
 }
 
 absl::Status SegmentInstall::SyncKept() {
-  std::vector<ManifestSegment> kept = manifest_.segments;
-  std::erase_if(kept, [this](const ManifestSegment& segment) {
-    return std::any_of(incoming_.begin(), incoming_.end(), [&segment](const Incoming& incoming) {
-      return incoming.segment == segment;
-    });
-  });
+  ASSIGN_OR_RETURN(const std::set<std::string> incoming, ListIncoming(fs_, dir_));
+  std::vector<ManifestSegment> kept = KeptOf(manifest_, dir_, incoming);
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs_.List(dir_));
   for (const std::string& name : names) {
     if (kept.empty() || !ParseSegmentFileName(name)) continue;

@@ -54,6 +54,7 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
       {1909, "", "a log dropped what producers had sent while their state was still being read"},
       {16186, "", "a log dropped what its core did not know to be committed"},
       {16379, "", "a log that took no writes stored producers as of entries that it lacked"},
+      {156, "", "a segment that a log had made by itself while it was copied was there twice"},
       {67838, "", "who was taken out of a group in a newer term never knew its leader again"},
       {76, "trims", "an older metadata snapshot replaced a newer one"},
       {268, "trims", "a manifest lacked its members after a restart"},

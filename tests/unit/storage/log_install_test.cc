@@ -61,6 +61,20 @@ class LogInstallTest : public LogFixture {
     Append("old", 3);
     Append("older", 1);
   }
+  // One whose last segment is going to be the leader's first.
+  void MakeLate() {
+    Open();
+    Write({Private(EntryKind::kConfiguration, "members")});
+    for (char payload : std::string("ab")) Append(std::string(40, payload), 2);
+  }
+  // It is.
+  void CatchUp() {
+    AppendRoll();
+    term_ = Term(2);
+    Append("other", 1);
+    log_->OnCommitted(LogIndex(4));
+    Settle();
+  }
   std::unique_ptr<SegmentInstall> Begin() {
     auto install = SegmentInstall::Begin(fs_, kDir, manifest_, log_->MakeManifest().segments);
     EXPECT_TRUE(install.ok()) << install.status();
@@ -220,6 +234,21 @@ TEST_F(LogInstallTest, SegmentsThatTheLogHasAreNotFetched) {
   ExpectLikeLeader();
 }
 
+// Its own compaction may make what is being copied, too.
+TEST_F(LogInstallTest, ASegmentThatTheLogHasMadeMeanwhileIsThereOnce) {
+  MakeLeader();
+  MakeLate();
+  std::unique_ptr<SegmentInstall> install = Begin();
+  ASSERT_TRUE(FetchAll(*install).ok());
+  EXPECT_TRUE(fetched_.contains(LogIndex(1)));
+  CatchUp();
+  ASSERT_TRUE(Install(std::move(install)).ok());
+  ExpectLikeLeader();
+  Drop();
+  Open();
+  ExpectLikeLeader();
+}
+
 TEST_F(LogInstallTest, AnAttemptThatWasCutShortGoesOnWhereItWas) {
   MakeLeader();
   MakeFollower();
@@ -306,9 +335,13 @@ TEST_F(LogInstallTest, AbandonedFilesGo) {
 }
 
 // Power is lost at every call of the disk in turn: afterwards it is the old log or the new one, and
-// the new one once its install was said to be done.
-TEST_F(LogInstallTest, AnyCrashLeavesTheOldLogOrTheNew) {
+// the new one once its install was said to be done. The log makes the leader's first segment by
+// itself meanwhile, or does not.
+class LogInstallCrashTest : public LogInstallTest, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(LogInstallCrashTest, AnyLeavesTheOldLogOrTheNew) {
   MakeLeader();
+  const bool late = GetParam();
   int olds = 0;
   int news = 0;
   bool done = false;
@@ -316,7 +349,7 @@ TEST_F(LogInstallTest, AnyCrashLeavesTheOldLogOrTheNew) {
     SCOPED_TRACE(calls);
     StartOver();
     SeededRandom random(static_cast<uint64_t>(calls));
-    MakeFollower();
+    late ? MakeLate() : MakeFollower();
     int64_t left = calls;
     const auto fault = [&left] { return --left < 0 ? FakeFileSystem::kNotMade : 0; };
     fs_.SetFaults([&](FakeFileSystem::Call call, const std::string&) {
@@ -324,7 +357,9 @@ TEST_F(LogInstallTest, AnyCrashLeavesTheOldLogOrTheNew) {
     });
     kv_.SetFaults([&](const KvBatch&, bool) { return fault() == 0 ? 0 : EIO; });
     auto install = SegmentInstall::Begin(fs_, kDir, manifest_, {});
-    if (install.ok() && FetchAll(**install).ok()) done = Install(*std::move(install)).ok();
+    const bool fetched = install.ok() && FetchAll(**install).ok();
+    if (fetched && late) CatchUp();
+    if (fetched) done = Install(*std::move(install)).ok();
     fs_.SetFaults(nullptr);
     kv_.SetFaults(nullptr);
     Drop();
@@ -338,13 +373,19 @@ TEST_F(LogInstallTest, AnyCrashLeavesTheOldLogOrTheNew) {
     } else {
       ++olds;
       ASSERT_FALSE(done);
-      EXPECT_THAT(Payloads(), ElementsAre("old", "older"));
+      if (late) {
+        EXPECT_THAT(Payloads().front(), std::string(40, 'a'));
+      } else {
+        EXPECT_THAT(Payloads(), ElementsAre("old", "older"));
+      }
     }
     if (HasFailure()) return;
   }
   EXPECT_GT(olds, 10);
   EXPECT_GT(news, 3);
 }
+
+INSTANTIATE_TEST_SUITE_P(Both, LogInstallCrashTest, ::testing::Bool());
 
 }  // namespace
 }  // namespace garam::storage
