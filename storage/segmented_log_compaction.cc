@@ -76,6 +76,7 @@ absl::Status SegmentedLog::Replace(CleanedSegment cleaned) {
   replace.kind = WriteOp::Kind::kReplace;
   replace.file = segment->file;
   replace.from = std::move(cleaned.path);
+  replace.replaced = cleaned.replaces.front();
   ops_.push_back(std::move(replace));
   const auto begin = segments_.begin() + static_cast<std::ptrdiff_t>(first);
   const auto end = begin + static_cast<std::ptrdiff_t>(cleaned.replaces.size());

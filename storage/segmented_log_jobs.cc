@@ -92,8 +92,13 @@ void SegmentedLog::ApplyMark(Flight& flight) {
 
 void SegmentedLog::FinishJob(std::unique_ptr<WriteJob> job, const absl::Status& status) {
   const Flight flight = *std::exchange(flight_, std::nullopt);
-  for (std::string& path : job->given_up) {
-    reaper_.Reap(std::move(path), BoundedMillis(options_.file_delete_delay_ms));
+  for (WriteJob::GivenUp& gone : job->given_up) {
+    if (gone.file != nullptr) {
+      reaper_.Free(std::move(gone.file), std::move(gone.users));
+    } else {
+      reaper_.Reap(std::move(gone.path), BoundedMillis(options_.file_delete_delay_ms),
+                   std::move(gone.users));
+    }
   }
   MaybeStartInstall();
   if (!failed_.ok()) return;

@@ -38,6 +38,17 @@ absl::Status WriteJob::Append(WriteOp& op) {
   return file->Write(op.position, pieces);
 }
 
+// A large file that loses its only name is kept open until it has been freed piece by piece.
+absl::Status WriteJob::TakeName(const std::shared_ptr<SegmentFile>& from,
+                                absl::FunctionRef<absl::Status()> take) {
+  std::shared_ptr<File> file = from->Get().value_or(nullptr);
+  RETURN_IF_ERROR(take());
+  if (file != nullptr && file->Size().value_or(0) > FileReaper::kPieceBytes) {
+    given_up.push_back({"", std::move(file), from});
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteJob::RunOp(FileSystem& fs, KvStore& kv, const std::string& dir, WriteOp& op,
                              bool* names_changed) {
   switch (op.kind) {
@@ -52,18 +63,18 @@ absl::Status WriteJob::RunOp(FileSystem& fs, KvStore& kv, const std::string& dir
     case WriteOp::Kind::kRemove: {
       *names_changed = true;
       std::erase(dirty, op.file);
-      absl::Status removed = fs.Remove(op.file->path());
+      const absl::Status removed = TakeName(op.file, [&] { return fs.Remove(op.file->path()); });
       return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
     }
     case WriteOp::Kind::kGiveUp: {
       *names_changed = true;
       std::erase(dirty, op.file);
-      given_up.push_back(GivenUpPath(op.file->path()));
-      absl::Status renamed = fs.Rename(op.file->path(), given_up.back());
+      given_up.push_back({GivenUpPath(op.file->path()), nullptr, op.file});
+      absl::Status renamed = fs.Rename(op.file->path(), given_up.back().path);
       return absl::IsNotFound(renamed) ? absl::OkStatus() : renamed;
     }
     case WriteOp::Kind::kReplace:
-      RETURN_IF_ERROR(fs.Rename(op.from, op.file->path()));
+      RETURN_IF_ERROR(TakeName(op.replaced, [&] { return fs.Rename(op.from, op.file->path()); }));
       return Final(fs.SyncDirectory(dir));
     case WriteOp::Kind::kRows:
       return kv.Write(op.rows, /*sync=*/true);

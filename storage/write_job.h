@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "common/bytes.h"
 #include "storage/file_system.h"
@@ -25,9 +26,10 @@ struct WriteOp {
     kAppend,    // Writes `pieces` at `position` of `file`.
     kCreate,    // Makes `file`.
     kTruncate,  // Ends `file` at `position`.
-    kRemove,    // Removes `file`'s name; ok when it is gone.
+    kRemove,    // Removes `file`'s name; ok when it is gone. What is large is to be freed slowly.
     kGiveUp,    // Gives `file` the name that a FileReaper looks for; ok when it is gone.
     kReplace,   // What is called `from` gets `file`'s name, durably: what follows may rely on it.
+                // `replaced`, which had that name, is as if it were removed.
     kRows,      // Writes `rows`, synced: what follows must not be seen without them.
   };
   Kind kind;
@@ -36,6 +38,7 @@ struct WriteOp {
   std::vector<Bytes> pieces;
   size_t bytes = 0;  // Of all pieces.
   std::string from;
+  std::shared_ptr<SegmentFile> replaced;
   KvBatch rows;
 };
 
@@ -56,8 +59,13 @@ class WriteJob {
   KvBatch mark;
   // Segments whose footer the operations wrote: their index goes to the key-value store last.
   std::vector<SealedIndex> sealed;
-  // Paths of what the operations have given up.
-  std::vector<std::string> given_up;
+  // What the operations have given up, and who may still read it.
+  struct GivenUp {
+    std::string path;            // Empty: the name is gone.
+    std::shared_ptr<File> file;  // Only then.
+    std::weak_ptr<const void> users;
+  };
+  std::vector<GivenUp> given_up;
 
   // Blocks. The status of the first operation that failed; the ones before it are gone from `ops`.
   // A failed sync leaves no operations behind but an error that is not IsDiskFull.
@@ -68,6 +76,8 @@ class WriteJob {
   absl::Status RunOp(FileSystem& fs, KvStore& kv, const std::string& dir, WriteOp& op,
                      bool* names_changed);
   absl::Status Append(WriteOp& op);
+  absl::Status TakeName(const std::shared_ptr<SegmentFile>& from,
+                        absl::FunctionRef<absl::Status()> take);
   void NoteDirty(const std::shared_ptr<SegmentFile>& file);
 };
 

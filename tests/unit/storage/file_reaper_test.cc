@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
 #include "common/testing/fake_executor.h"
 #include "storage/fake_file_system.h"
 
@@ -24,6 +25,30 @@ class FileReaperTest : public ::testing::Test {
   }
   void Settle() { garam::Settle(home_, pool_); }
   std::vector<std::string> Left() { return *GivenUpIn(fs_, "d"); }
+  std::shared_ptr<File> Make(const std::string& path, int64_t size) {
+    std::shared_ptr<File> file = *fs_.Open(path, FileSystem::Mode::kCreate);
+    EXPECT_TRUE(file->Truncate(size).ok());
+    return file;
+  }
+  void RunFor(int ms) {
+    for (int i = 0; i < ms; ++i) {
+      Settle();
+      clock_.Advance(Millis(1));
+    }
+  }
+  // Sizes of the file as time goes on, until it is `end` bytes.
+  std::vector<int64_t> Shrink(File& file, int64_t end) {
+    std::vector<int64_t> sizes;
+    for (int ms = 0; ms < 1000 && (sizes.empty() || sizes.back() > end); ++ms) {
+      Settle();
+      const int64_t size = *file.Size();
+      if (sizes.empty() || size != sizes.back()) sizes.push_back(size);
+      clock_.Advance(Millis(1));
+    }
+    return sizes;
+  }
+
+  static constexpr int64_t kPiece = FileReaper::kPieceBytes;
 
   FakeFileSystem fs_;
   FakeClock clock_;
@@ -52,6 +77,60 @@ TEST_F(FileReaperTest, AFolderGoesWithAllThatIsInIt) {
   reaper_.Reap("d/c.deleted", Millis(0));
   Settle();
   EXPECT_THAT(Left(), ElementsAre("d/a.deleted", "d/b.deleted"));
+}
+
+TEST_F(FileReaperTest, ALargeFileGoesPieceByPieceWithPauses) {
+  const std::shared_ptr<File> file = Make("d/large.deleted", 3 * kPiece + 5);
+  const MonoTime begin = clock_.Mono();
+  reaper_.Reap("d/large.deleted", Millis(0));
+  reaper_.Reap("d/a.deleted", Millis(1));
+  EXPECT_THAT(Shrink(*file, 5 + kPiece), ElementsAre(5 + 2 * kPiece, 5 + kPiece));
+  EXPECT_GE(clock_.Mono() - begin, Millis(20));
+  EXPECT_THAT(Left(), ElementsAre("d/a.deleted", "d/b.deleted")) << "its name goes first";
+  EXPECT_THAT(Shrink(*file, 5), ElementsAre(5 + kPiece, 5));
+  RunFor(100);
+  EXPECT_THAT(Left(), ElementsAre("d/b.deleted"));
+}
+
+TEST_F(FileReaperTest, LargeFilesOfAFolderGoSoAsWell) {
+  ASSERT_TRUE(fs_.MakeDirectory("d/c.deleted").ok());
+  const std::shared_ptr<File> one = Make("d/c.deleted/1", 2 * kPiece);
+  const std::shared_ptr<File> two = Make("d/c.deleted/2", 2 * kPiece);
+  Make("d/c.deleted/small", 5);
+  reaper_.Reap("d/c.deleted", Millis(0));
+  EXPECT_THAT(Shrink(*one, kPiece), ElementsAre(kPiece));
+  EXPECT_EQ(*two->Size(), 2 * kPiece) << "one after the other";
+  EXPECT_THAT(Shrink(*two, kPiece), ElementsAre(2 * kPiece, kPiece));
+  RunFor(100);
+  EXPECT_THAT(Left(), ElementsAre("d/a.deleted", "d/b.deleted"));
+}
+
+TEST_F(FileReaperTest, WhatIsStillReadIsLeftAlone) {
+  const std::shared_ptr<File> named = Make("d/large.deleted", 2 * kPiece);
+  const std::shared_ptr<File> nameless = Make("d/nameless", 2 * kPiece);
+  ASSERT_TRUE(fs_.Remove("d/nameless").ok());
+  auto reader = std::make_shared<int>();
+  reaper_.Reap("d/large.deleted", Millis(0), reader);
+  reaper_.Free(nameless, reader);
+  clock_.Advance(Millis(5000));
+  Settle();
+  EXPECT_EQ(*named->Size(), 2 * kPiece);
+  EXPECT_EQ(*nameless->Size(), 2 * kPiece);
+  reader.reset();
+  clock_.Advance(Millis(1000));
+  EXPECT_THAT(Shrink(*named, kPiece), ElementsAre(kPiece));
+  EXPECT_THAT(Shrink(*nameless, kPiece), ElementsAre(2 * kPiece, kPiece));
+}
+
+TEST_F(FileReaperTest, WithMuchToDoThereAreNoPauses) {
+  std::vector<std::shared_ptr<File>> files;
+  for (int i = 0; i < 12; ++i) {
+    files.push_back(Make(absl::StrCat("d/", i), 9 * kPiece));
+    reaper_.Free(files.back(), {});
+  }
+  Settle();
+  EXPECT_EQ(*files[0]->Size(), kPiece);
+  EXPECT_GT(*files[11]->Size(), kPiece);
 }
 
 TEST_F(FileReaperTest, WhatCannotBeDeletedIsLeftAndTheRestGoes) {

@@ -9,6 +9,7 @@
 #include "common/log_start.h"
 #include "storage/compaction/cleaning_choice.h"
 #include "storage/compaction/compaction_run.h"
+#include "storage/file_reaper.h"
 #include "tests/unit/storage/compaction/keyed_batch.h"
 #include "tests/unit/storage/log_fixture.h"
 
@@ -344,6 +345,29 @@ TEST_F(LogCompactionTest, ReadsThatAreUnderWayAreNotCut) {
   ASSERT_TRUE(read->ok()) << read->status();
   EXPECT_EQ(RecordBatchView((**read)[0].data()).base_offset(), Offset(1));
   EXPECT_EQ(observer_.damages, 0);
+}
+
+// Both the one whose name the new file takes and the one that loses its name.
+TEST_F(LogCompactionTest, LargeFilesThatWereReplacedAreFreedPieceByPiece) {
+  options_.segment_bytes = 32 << 20;
+  Open();
+  std::vector<std::shared_ptr<File>> old;
+  for (const char value : {'1', '2'}) {
+    Put({{"a", std::string(size_t{5} << 20, value)}});
+    Seal();
+    old.emplace_back(*fs_.Open(SegmentPaths()[old.size()], FileSystem::Mode::kRead));
+  }
+  Put({{"a", "3"}});
+  Seal();
+  Compact();
+  EXPECT_THAT(SegmentPaths(), SizeIs(2));
+  for (const auto& file : old) EXPECT_GT(*file->Size(), 3 << 20) << "nothing is freed at once";
+  for (int pieces = 0; pieces < 10; ++pieces) {
+    home_.RunFor(Millis(1000));
+    Settle();
+  }
+  for (const auto& file : old) EXPECT_LE(*file->Size(), FileReaper::kPieceBytes);
+  EXPECT_EQ(Values(), (std::map<std::string, std::string>{{"a", "3"}}));
 }
 
 TEST_F(LogCompactionTest, NothingIsReplacedThatIsNotThereAnyMore) {
