@@ -107,13 +107,19 @@ void TellProgress(const Arguments& arguments, Tally& tally) {
                tally.rate_per_core(arguments.jobs), static_cast<unsigned long long>(tally.failed));
 }
 
-// Takes one seed after the other until there are none, or no time.
-void RunShare(const Arguments& arguments, Tally& tally) {
+// A process that has run many seeds has its memory in small pieces, and is half as fast.
+constexpr int kSeedsOfAProcess = 1000;
+constexpr int kMoreToDo = 3;  // Its exit code then.
+
+// Takes one seed after the other until there are none, or no time. Whether there may be more.
+bool RunShare(const Arguments& arguments, Tally& tally) {
   const auto left = [&](uint64_t taken) {
     return arguments.seconds > 0 ? tally.seconds() < static_cast<double>(arguments.seconds)
                                  : taken < arguments.seeds;
   };
-  for (uint64_t i = tally.next++; left(i); i = tally.next++) {
+  for (int ran = 0; ran < kSeedsOfAProcess; ++ran) {
+    const uint64_t i = tally.next++;
+    if (!left(i)) return false;
     const Options options = OptionsOf(arguments, arguments.first + i);
     const Outcome outcome = Run(options, false);
     ++tally.seeds;
@@ -121,8 +127,17 @@ void RunShare(const Arguments& arguments, Tally& tally) {
     TellProgress(arguments, tally);
     if (outcome.failure.empty()) continue;
     Report(options, outcome);
-    if (++tally.failed >= 3) return;  // Enough to look at.
+    if (++tally.failed >= 3) return false;  // Enough to look at.
   }
+  return true;
+}
+
+pid_t ForkShare(const Arguments& arguments, Tally& tally) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // Nobody is left to work for.
+  const bool more = RunShare(arguments, tally);
+  std::exit(more ? kMoreToDo : 0);  // Not _exit: that finds no leaks.
 }
 
 int RunMany(const Arguments& arguments) {
@@ -130,21 +145,12 @@ int RunMany(const Arguments& arguments) {
       mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return 2;
   Tally& tally = *new (shared) Tally;
-  std::vector<pid_t> children;
-  for (unsigned job = 0; job < arguments.jobs; ++job) {
-    const pid_t child = fork();
-    if (child == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);  // Nobody is left to work for.
-      RunShare(arguments, tally);
-      std::exit(0);  // Not _exit: that finds no leaks.
-    }
-    children.push_back(child);
-  }
+  for (unsigned job = 0; job < arguments.jobs; ++job) ForkShare(arguments, tally);
   bool died = false;
-  for (pid_t child : children) {
-    int status = 0;
-    waitpid(child, &status, 0);
-    died |= status != 0;
+  for (int status = 0; wait(&status) > 0;) {
+    const bool more = WIFEXITED(status) && WEXITSTATUS(status) == kMoreToDo;
+    if (more) ForkShare(arguments, tally);
+    died |= status != 0 && !more;
   }
   std::printf(
       "%.0f seeds in %.1f s on %u cores: %.0f a minute and core, %llu entries committed; %s\n",
