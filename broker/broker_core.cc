@@ -22,7 +22,7 @@ constexpr Duration kHandOverPoll = Millis(5);
 constexpr Duration kBalanceEvery = Millis(1000);
 // Group 0 grows by size only.
 constexpr int64_t kMetadataSegmentMs = int64_t{1} << 60;
-constexpr Duration kWatchVotersEvery = Millis(1000);
+constexpr Duration kWatchBrokersEvery = Millis(1000);
 
 // Clients learn by their next request that the leader has moved, and ask where to: librdkafka
 // within 100 ms. Were the connection gone by then, they would wait for it to come back.
@@ -177,6 +177,8 @@ ControllerDefaults BrokerCore::Defaults() const {
   ControllerDefaults defaults;
   defaults.num_partitions = config_.num_partitions;
   defaults.replication_factor = config_.default_replication_factor;
+  defaults.internal_replication_factor = config_.groups.replication_factor.value_or(
+      config_.default_replication_factor.value_or(defaults.internal_replication_factor));
   defaults.delete_topic_enable = config_.delete_topic_enable;
   defaults.check_configs = [this](const std::map<std::string, std::string>& configs)
       -> absl::StatusOr<std::vector<EffectiveConfig>> {
@@ -213,7 +215,7 @@ void BrokerCore::Start(PeerControl& control, PeerStreams& streams) {
       nodes_->SetPeer({voter.node, voter.address.host, voter.address.port, 0});
     }
     formation_->Start(control);
-    WatchVoters();
+    WatchBrokers();
     if (config_.auto_leader_rebalance) Balance();
     retention_ = std::make_unique<RetentionSweep>(RetentionOptions());
     retention_->Start();
@@ -400,12 +402,12 @@ void BrokerCore::ForgetStrangers(const MetadataImage& image) {
 }
 
 // While this broker is the controller.
-void BrokerCore::WatchVoters() {
+void BrokerCore::WatchBrokers() {
   std::shared_ptr<MetadataGroup> metadata = MetadataHere();
-  if (metadata != nullptr) metadata->WatchVoters();
-  env_.executors[0]->PostAt(env_.clock.Mono() + kWatchVotersEvery,
+  if (metadata != nullptr) metadata->WatchBrokers();
+  env_.executors[0]->PostAt(env_.clock.Mono() + kWatchBrokersEvery,
                             [this, weak = std::weak_ptr<bool>(alive_)] {
-                              if (!weak.expired() && !stopping_) WatchVoters();
+                              if (!weak.expired() && !stopping_) WatchBrokers();
                             });
 }
 

@@ -163,7 +163,7 @@ class BrokerCore final : public Broker {
   std::set<NodeId> FitForReplicas() const;
   void SetPeersFromImage(const MetadataImage& image);
   void ForgetStrangers(const MetadataImage& image);
-  void WatchVoters();
+  void WatchBrokers();
   void MaybeReady();
   void Balance();
   void PollHandOver(MonoTime deadline, Task done);

@@ -7,6 +7,7 @@
 #include "broker/shard.h"
 #include "common/logging.h"
 #include "common/status.h"
+#include "coordinator/internal_topics.h"
 #include "coordinator/reassignment.h"
 #include "raft/membership_plan.h"
 
@@ -319,7 +320,7 @@ bool MetadataGroup::LetsGo(NodeId node) const {
   return true;
 }
 
-void MetadataGroup::WatchVoters() {
+void MetadataGroup::WatchBrokers() {
   if (planned_ == nullptr) return voter_watch_.Reset();
   LookAtMembers();
   const raft::Core& core = replica_.core();
@@ -329,10 +330,20 @@ void MetadataGroup::WatchVoters() {
   }
   const std::optional<std::string> command =
       voter_watch_.Look(*planned_, options_.live(), shard_.now());
-  if (!command) return;
+  if (!command) return RaiseInternalTopics();
   LogWarn("a voter of the cluster's metadata has been away for long: another broker is to vote");
   const absl::Status proposed = Propose({*command});
   if (!proposed.ok()) LogDebug("group 0: {}", proposed.ToString());
+}
+
+void MetadataGroup::RaiseInternalTopics() {
+  const std::vector<MoveSpec> moves = PlanRaise(
+      *planned_, options_.live(), options_.defaults.internal_replication_factor, shard_.random());
+  for (const MoveSpec& move : moves) {
+    absl::StatusOr<std::string> command = PlanMove(*planned_, move);
+    if (!command.ok() || command->empty() || !Propose({*std::move(command)}).ok()) return;
+  }
+  if (!moves.empty()) LogInfo("{} partitions of internal topics get more replicas", moves.size());
 }
 
 void MetadataGroup::Handle(std::string request,

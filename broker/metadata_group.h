@@ -75,8 +75,9 @@ class MetadataGroup final : public ReplicaEvents {
   // Whether this broker needs no connection any more to a node that is not registered: as leader it
   // has to tell it, until the group is without it.
   bool LetsGo(NodeId node) const;
-  // To be called every second or so: as controller, has voters replaced that stay away (D20).
-  void WatchVoters();
+  // To be called every second or so: as controller, has voters replaced that stay away (D20), and
+  // internal topics raised as brokers come (D4).
+  void WatchBrokers();
 
   // ReplicaEvents
   void OnRole() override;
@@ -121,6 +122,7 @@ class MetadataGroup final : public ReplicaEvents {
   absl::StatusOr<ControllerReply> PlanIds(const AllocateProducerIdsRequest& request);
   absl::StatusOr<ControllerReply> PlanQuotas(const AlterQuotasRequest& request);
   absl::StatusOr<ControllerReply> PlanFeatures(const UpdateFeaturesRequest& request);
+  void RaiseInternalTopics();
   ControllerReply TellQuorum();
   std::vector<QuorumMember> LookAtMembers();
   absl::Status Propose(std::vector<std::string> commands);

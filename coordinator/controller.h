@@ -85,6 +85,7 @@ struct CreatedTopic {
 struct ControllerDefaults {
   int32_t num_partitions = 1;
   std::optional<int32_t> replication_factor{};  // Unset: min(3, brokers) (D4).
+  int32_t internal_replication_factor = 3;  // Of internal topics, once there are so many brokers.
   int32_t partitions_per_request_max = 10000;
   int64_t partitions_per_cluster_max = 200000;
   bool delete_topic_enable = true;

@@ -80,7 +80,8 @@ void Placement::EnterTopic(const TopicImage& topic) {
   }
 }
 
-std::vector<NodeId> Placement::Replace(std::vector<NodeId> replicas, NodeId leaving) {
+// Who takes one more replica of the partition, in whose way `leaving` stands no more.
+NodeId Placement::Take(const std::vector<NodeId>& replicas, NodeId leaving) {
   std::vector<std::string> racks;
   for (NodeId node : replicas) {
     const Candidate* candidate = Find(node);
@@ -89,9 +90,11 @@ std::vector<NodeId> Placement::Replace(std::vector<NodeId> replicas, NodeId leav
   Candidate& taker = Follower(replicas, racks);
   ++taker.replicas;
   ++taker.topic_replicas;
-  const bool led = replicas.front() == leaving;
-  std::replace(replicas.begin(), replicas.end(), leaving, taker.node);
-  if (!led) return replicas;
+  return taker.node;
+}
+
+// With the one of them that leads least before the others.
+std::vector<NodeId> Placement::WithLeader(std::vector<NodeId> replicas) {
   const auto leads = [this](NodeId node) {
     const Candidate* candidate = Find(node);
     if (candidate == nullptr) return std::tuple(true, int64_t{0}, int64_t{0});  // Unregistered.
@@ -105,6 +108,22 @@ std::vector<NodeId> Placement::Replace(std::vector<NodeId> replicas, NodeId leav
     ++leader->topic_leaders;
   }
   return replicas;
+}
+
+std::vector<NodeId> Placement::Replace(std::vector<NodeId> replicas, NodeId leaving) {
+  const NodeId taker = Take(replicas, leaving);
+  const bool led = replicas.front() == leaving;
+  std::replace(replicas.begin(), replicas.end(), leaving, taker);
+  return led ? WithLeader(std::move(replicas)) : replicas;
+}
+
+std::vector<NodeId> Placement::Grow(std::vector<NodeId> replicas, size_t count) {
+  while (replicas.size() < count) replicas.push_back(Take(replicas, kNoNode));
+  if (Candidate* leader = Find(replicas.front())) {
+    --leader->leaders;
+    --leader->topic_leaders;
+  }
+  return WithLeader(std::move(replicas));
 }
 
 Placement::Candidate* Placement::Find(NodeId node) {

@@ -33,12 +33,15 @@ class Placement {
   // Counts partitions that somebody else has placed.
   void Count(const std::vector<std::vector<NodeId>>& partitions);
 
-  // Replace speaks of this topic from now on.
+  // Replace and Grow speak of this topic from now on.
   void EnterTopic(const TopicImage& topic);
   // The replicas of a partition with somebody else in the place of `leaving`, who is one of them;
   // there must be a broker that is not. When `leaving` was the first, the one of the others that
   // leads least comes first. Counts the change.
   std::vector<NodeId> Replace(std::vector<NodeId> replicas, NodeId leaving);
+  // The replicas of a partition with others, so that there are `count`; there must be so many
+  // brokers. The one that leads least comes first. Counts the change.
+  std::vector<NodeId> Grow(std::vector<NodeId> replicas, size_t count);
 
  private:
   struct Candidate {
@@ -53,6 +56,8 @@ class Placement {
   };
 
   std::vector<std::vector<NodeId>> PlaceInTopic(int32_t partitions, int32_t replicas);
+  NodeId Take(const std::vector<NodeId>& replicas, NodeId leaving);
+  std::vector<NodeId> WithLeader(std::vector<NodeId> replicas);
   Candidate* Find(NodeId node);
   Candidate& Leader();
   Candidate& Follower(const std::vector<NodeId>& chosen, const std::vector<std::string>& racks);

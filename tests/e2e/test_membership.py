@@ -2,6 +2,8 @@
 import json
 import time
 
+import kafka
+
 import kafka_tools
 import ledger
 from cluster import HOST, eventually, free_ports
@@ -117,3 +119,27 @@ def test_a_second_broker_of_one_number_is_refused_with_a_reason(three):
     assert "another broker with node.id 2 is running" in twin.log_text()
     del three.brokers[9]
     three.wait_ready()
+
+
+def test_offsets_get_replicas_when_brokers_come(make_cluster):
+    """Design decision D4: what was made by one broker alone outlives it once there are three."""
+    cluster = make_cluster(1).start()
+    cluster.create_topic("read", 1, 1)
+    consumer = kafka.KafkaConsumer(bootstrap_servers=cluster.bootstrap(), group_id="early")
+    where = kafka.TopicPartition("read", 0)
+    consumer.assign([where])
+    consumer.commit({where: kafka.structs.OffsetAndMetadata(7, "", -1)})
+    consumer.close()
+    assert {tuple(replicas) for replicas in cluster.replicas("__consumer_offsets")} == {(1,)}
+    cluster.add(2).start()
+    cluster.add(3).start()
+    cluster.wait_ready([1, 2, 3])
+    eventually(lambda: all(len(replicas) == 3 for replicas in cluster.replicas("__consumer_offsets")),
+               seconds=60, what="three replicas of each")
+    leaders = [replicas[0] for replicas in cluster.replicas("__consumer_offsets")]
+    assert {leaders.count(node) for node in (1, 2, 3)} <= {16, 17}
+    cluster.wait_whole("__consumer_offsets", len(leaders))
+    cluster[1].kill()
+    consumer = kafka.KafkaConsumer(bootstrap_servers=cluster.bootstrap(), group_id="early")
+    assert eventually(lambda: consumer.committed(where), what="the offset is known") == 7
+    consumer.close()
