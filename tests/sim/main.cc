@@ -108,7 +108,7 @@ void TellProgress(const Arguments& arguments, Tally& tally) {
 }
 
 // A process that has run many seeds has its memory in small pieces, and is half as fast.
-constexpr int kSeedsOfAProcess = 1000;
+constexpr int kSeedsOfAProcess = 50;
 constexpr int kMoreToDo = 3;  // Its exit code then.
 
 // Takes one seed after the other until there are none, or no time. Whether there may be more.
