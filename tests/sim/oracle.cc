@@ -492,6 +492,7 @@ void Oracle::OnWiped(NodeId node) {
 void Oracle::OnLeft(NodeId node, GroupId group) {
   View& view = views_[{node, group}];
   if (rotten_.erase({node, group}) > 0) lost_[{node, group}] = view;
+  left_[{node, group}] = view;
   // What it voted stays; its log does not.
   const Term promised = view.term_promised;
   view = View{};
@@ -510,8 +511,12 @@ void Oracle::OnAcked(GroupId group, Offset offset, uint64_t value, int min_isr) 
   if (!durable_counts(group) && !lost_power_.empty()) return;
   int have = 0;
   const LogIndex index(static_cast<int64_t>(found->second) + 1);
+  const Term term = truth.committed[found->second].term;
   for (int i = 1; i <= options_.nodes; ++i) {
-    if (Has(NodeId(i), group, index, truth.committed[found->second].term)) ++have;
+    // A leader that was stopped for a while may say so after others have left the group.
+    const auto left = left_.find({NodeId(i), group});
+    const bool had = left != left_.end() && Has(left->second, group, index, term);
+    if (had || Has(NodeId(i), group, index, term)) ++have;
   }
   if (have < min_isr) {
     world_.Fail(absl::StrCat("group ", group.value(), ": offset ", offset.value(),

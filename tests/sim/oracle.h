@@ -202,6 +202,8 @@ class Oracle {
   std::map<NodeId, uint64_t> disks_;                   // How many each has lost.
   // What nodes had on the disks that they lost: it was there when it was acknowledged.
   std::map<std::pair<NodeId, GroupId>, View> lost_;
+  // What was there when a node left a group last.
+  std::map<std::pair<NodeId, GroupId>, View> left_;
   std::set<std::pair<NodeId, GroupId>> rotten_;
   std::set<NodeId> lost_power_;
   std::set<GroupId> deleted_;
