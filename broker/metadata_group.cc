@@ -219,8 +219,9 @@ void MetadataGroup::OnStillLeader(uint64_t round) {
 }
 
 void MetadataGroup::GiveAnswers() {
-  answers_.Give(applied_, confirmed_round_, shard_.now(),
-                [this](LogIndex index) { return EveryoneKnows(index); });
+  answers_.Give(applied_, confirmed_round_, shard_.now(), [this](LogIndex index) {
+    return LiveMembersKnow(index, [](NodeId) { return true; });
+  });
   if (answers_timer_ != kNoTimer || !answers_.deadline()) return;
   answers_timer_ = shard_.executor().PostAt(*answers_.deadline(), [this] {
     answers_timer_ = kNoTimer;
@@ -233,14 +234,17 @@ void MetadataGroup::GiveUpAnswers() {
   answers_.GiveUp(EncodeControllerReply(MovedAway()));
 }
 
-// Of those that are up and are members: a newcomer gets the whole image first.
-bool MetadataGroup::EveryoneKnows(LogIndex index) const {
+// Of the members those that are up and asked for. (A newcomer gets the whole image first.)
+bool MetadataGroup::LiveMembersKnow(LogIndex index, absl::FunctionRef<bool(NodeId)> asked) const {
   const raft::Core& core = replica_.core();
   const std::set<NodeId> live = options_.live();
   const raft::Configuration& members = core.configuration();
   for (const std::vector<raft::Member>* some : {&members.voters, &members.learners}) {
     for (const raft::Member& member : *some) {
-      if (live.contains(member.node) && core.KnownCommit(member.node) < index) return false;
+      if (asked(member.node) && live.contains(member.node) &&
+          core.KnownCommit(member.node) < index) {
+        return false;
+      }
     }
   }
   return true;
@@ -293,31 +297,12 @@ void MetadataGroup::SayVoters() {
 
 // Whoever is to leave hears why first: from then on nothing is sent to it.
 bool MetadataGroup::LeaversWereTold() const {
-  const raft::Core& core = replica_.core();
-  const std::set<NodeId> live = options_.live();
   const auto brokers = image()->brokers();
-  const raft::Configuration& members = core.configuration();
-  for (const std::vector<raft::Member>* some : {&members.voters, &members.learners}) {
-    for (const raft::Member& member : *some) {
-      if (!brokers.contains(member.node) && live.contains(member.node) &&
-          core.KnownCommit(member.node) < applied_) {
-        return false;
-      }
-    }
-  }
-  return true;
+  return LiveMembersKnow(applied_, [&](NodeId node) { return !brokers.contains(node); });
 }
 
 bool MetadataGroup::LetsGo(NodeId node) const {
-  if (!open_ || !replica_.leads()) return true;
-  const raft::Configuration& members = replica_.core().configuration();
-  for (const std::vector<raft::Member>* some :
-       {&members.voters, &members.outgoing, &members.learners}) {
-    for (const raft::Member& member : *some) {
-      if (member.node == node) return false;
-    }
-  }
-  return true;
+  return !open_ || !replica_.leads() || !replica_.core().configuration().Find(node);
 }
 
 void MetadataGroup::WatchBrokers() {

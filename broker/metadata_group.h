@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "broker/controller_answers.h"
 #include "broker/metadata_snapshot.h"
@@ -102,7 +103,7 @@ class MetadataGroup final : public ReplicaEvents {
   void ApplyEntries(absl::StatusOr<std::vector<LogEntry>> entries);
   bool ApplyOne(const LogEntry& entry);
   void GiveAnswers();
-  bool EveryoneKnows(LogIndex index) const;
+  bool LiveMembersKnow(LogIndex index, absl::FunctionRef<bool(NodeId)> asked) const;
   void MaybeDropPrefix();
   void Publish(std::shared_ptr<const MetadataImage> image, LogIndex index, Term term);
   void GiveUpAnswers();

@@ -25,14 +25,6 @@ size_t OthersAlive(const MetadataImage& image, const std::set<NodeId>& live, Nod
       [&](const auto& broker) { return broker.first != node && live.contains(broker.first); }));
 }
 
-// Who of the live others has no replica of the partition yet.
-bool HasTaker(const MetadataImage& image, const std::set<NodeId>& live, NodeId node,
-              const std::vector<ReplicaImage>& replicas) {
-  return std::any_of(image.brokers().begin(), image.brokers().end(), [&](const auto& broker) {
-    return broker.first != node && live.contains(broker.first) && !Has(replicas, broker.first);
-  });
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<MoveSpec>> PlanDrain(const MetadataImage& image,
@@ -50,7 +42,8 @@ absl::StatusOr<std::vector<MoveSpec>> PlanDrain(const MetadataImage& image,
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
       const std::vector<ReplicaImage>& replicas = DestinationOf(topic->partitions[i]);
       if (!Has(replicas, node) || !refused.ok()) continue;
-      if (!HasTaker(image, live, node, replicas)) {
+      const std::vector<NodeId> nodes = NodesOf(replicas);
+      if (TakersOf(image, live, nodes) == 0) {
         refused = MakeError(Errc::kInvalidReplicationFactor,
                             absl::StrCat("broker ", node.value(), " cannot be drained: partition ",
                                          topic->name, "-", i, " has ", replicas.size(),
@@ -59,8 +52,6 @@ absl::StatusOr<std::vector<MoveSpec>> PlanDrain(const MetadataImage& image,
                                          "broker, or lower the topic's replication factor"));
         continue;
       }
-      std::vector<NodeId> nodes;
-      for (const ReplicaImage& replica : replicas) nodes.push_back(replica.node);
       moves.push_back({.topic = topic->name,
                        .partition = static_cast<int32_t>(i),
                        .replicas = placement.Replace(nodes, node)});

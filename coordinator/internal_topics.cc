@@ -8,22 +8,6 @@
 namespace garam {
 namespace {
 
-std::vector<NodeId> NodesOf(const std::vector<ReplicaImage>& replicas) {
-  std::vector<NodeId> nodes;
-  for (const ReplicaImage& replica : replicas) nodes.push_back(replica.node);
-  return nodes;
-}
-
-// Live brokers that have no replica yet.
-size_t TakersOf(const MetadataImage& image, const std::set<NodeId>& live,
-                const std::vector<NodeId>& replicas) {
-  return static_cast<size_t>(
-      std::count_if(image.brokers().begin(), image.brokers().end(), [&](const auto& broker) {
-        return live.contains(broker.first) &&
-               std::find(replicas.begin(), replicas.end(), broker.first) == replicas.end();
-      }));
-}
-
 // How many brokers a majority of so many replicas survives.
 size_t Survives(size_t replicas) { return (replicas - 1) / 2; }
 

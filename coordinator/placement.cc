@@ -7,6 +7,21 @@
 
 namespace garam {
 
+std::vector<NodeId> NodesOf(const std::vector<ReplicaImage>& replicas) {
+  std::vector<NodeId> nodes;
+  for (const ReplicaImage& replica : replicas) nodes.push_back(replica.node);
+  return nodes;
+}
+
+size_t TakersOf(const MetadataImage& image, const std::set<NodeId>& live,
+                const std::vector<NodeId>& replicas) {
+  return static_cast<size_t>(
+      std::count_if(image.brokers().begin(), image.brokers().end(), [&](const auto& broker) {
+        return live.contains(broker.first) &&
+               std::find(replicas.begin(), replicas.end(), broker.first) == replicas.end();
+      }));
+}
+
 Placement::Placement(const MetadataImage& image, const std::set<NodeId>& live, Random& random) {
   for (const auto& [node, broker] : image.brokers()) {
     brokers_.push_back(

@@ -17,6 +17,11 @@
 
 namespace garam {
 
+std::vector<NodeId> NodesOf(const std::vector<ReplicaImage>& replicas);
+// Live brokers that are none of `replicas`.
+size_t TakersOf(const MetadataImage& image, const std::set<NodeId>& live,
+                const std::vector<NodeId>& replicas);
+
 class Placement {
  public:
   // Counts what `image` has given to each of its brokers.

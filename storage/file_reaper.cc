@@ -36,16 +36,15 @@ std::pair<std::string, std::shared_ptr<File>> FindLarge(FileSystem& fs, const st
 }  // namespace
 
 void FileReaper::Reap(std::string path, Duration delay, std::weak_ptr<const void> users) {
-  Add({clock_.Mono() + delay, std::move(path), nullptr, std::move(users)});
+  Add(clock_.Mono() + delay, {std::move(path), nullptr, std::move(users)});
 }
 
 void FileReaper::Free(std::shared_ptr<File> file, std::weak_ptr<const void> users) {
-  Add({clock_.Mono(), "", std::move(file), std::move(users)});
+  Add(clock_.Mono(), {"", std::move(file), std::move(users)});
 }
 
-void FileReaper::Add(Victim victim) {
+void FileReaper::Add(MonoTime due, Victim victim) {
   if (stopping_) return;
-  const MonoTime due = victim.due;
   waiting_.emplace(due, std::move(victim));
   Arm();
 }
@@ -63,8 +62,7 @@ void FileReaper::Arm() {
 void FileReaper::FreeNext() {
   Victim victim = std::move(waiting_.extract(waiting_.begin()).mapped());
   if (!victim.users.expired()) {
-    victim.due = clock_.Mono() + kUsersAgain;
-    return Add(std::move(victim));
+    return Add(clock_.Mono() + kUsersAgain, std::move(victim));
   }
   freeing_ = true;
   pool_.Submit([this, victim = std::move(victim)]() mutable {
@@ -98,9 +96,7 @@ void FileReaper::OnPiece(Victim victim, bool gone) {
   if (gone) return Arm();
   const MonoTime now = clock_.Mono();
   next_piece_ = IsBehind(now) ? now : now + kPause;
-  const MonoTime due = victim.due;
-  waiting_.emplace_hint(waiting_.begin(), due, std::move(victim));  // It goes on before others.
-  Arm();
+  Add(MonoTime::min(), std::move(victim));  // It goes on before others.
 }
 
 bool FileReaper::IsBehind(MonoTime now) const {

@@ -45,14 +45,13 @@ class FileReaper {
 
  private:
   struct Victim {
-    MonoTime due;
     std::string path;            // Empty: `file` is all.
     std::shared_ptr<File> file;  // Being freed; it has no name any more.
     std::weak_ptr<const void> users;
   };
 
   static bool FreePiece(FileSystem& fs, Victim& victim);
-  void Add(Victim victim);
+  void Add(MonoTime due, Victim victim);
   void Arm();
   void FreeNext();
   void OnPiece(Victim victim, bool gone);
@@ -62,7 +61,7 @@ class FileReaper {
   BlockingPool& pool_;
   Executor& home_;
   const Clock& clock_;
-  std::multimap<MonoTime, Victim> waiting_;  // By `due`.
+  std::multimap<MonoTime, Victim> waiting_;  // By when they are due.
   MonoTime next_piece_{};
   TimerId timer_ = kNoTimer;
   bool freeing_ = false;

@@ -59,8 +59,8 @@ std::vector<ManifestSegment> KeptOf(const Manifest& manifest, const std::string&
 
 // The log may have made by itself what was copied as well: of two that are equal the copy stays,
 // which is synced for certain.
-absl::Status RemoveOthers(FileSystem& fs, const std::string& dir, const Manifest& manifest) {
-  ASSIGN_OR_RETURN(const std::set<std::string> incoming, ListIncoming(fs, dir));
+absl::Status RemoveOthers(FileSystem& fs, const std::string& dir, const Manifest& manifest,
+                          const std::set<std::string>& incoming) {
   const std::vector<ManifestSegment> kept = KeptOf(manifest, dir, incoming);
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs.List(dir));
   for (const std::string& name : names) {
@@ -73,8 +73,8 @@ absl::Status RemoveOthers(FileSystem& fs, const std::string& dir, const Manifest
   return absl::OkStatus();
 }
 
-absl::Status MoveIn(FileSystem& fs, const std::string& dir, const Manifest& manifest) {
-  ASSIGN_OR_RETURN(std::set<std::string> incoming, ListIncoming(fs, dir));
+absl::Status MoveIn(FileSystem& fs, const std::string& dir, const Manifest& manifest,
+                    const std::set<std::string>& incoming) {
   for (const ManifestSegment& segment : manifest.segments) {
     const std::string from = IncomingPath(dir, segment.header);
     if (!incoming.contains(from)) continue;
@@ -181,7 +181,8 @@ absl::Status SegmentInstall::Add(std::string_view bytes) {
 }
 
 absl::Status SegmentInstall::SyncKept() {
-  ASSIGN_OR_RETURN(const std::set<std::string> incoming, ListIncoming(fs_, dir_));
+  std::set<std::string> incoming;
+  for (const Incoming& copied : incoming_) incoming.insert(copied.path);
   std::vector<ManifestSegment> kept = KeptOf(manifest_, dir_, incoming);
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs_.List(dir_));
   for (const std::string& name : names) {
@@ -214,8 +215,9 @@ absl::Status CarryOutInstall(FileSystem& fs, KvStore& kv, GroupId group, const s
   RETURN_IF_ERROR(plan.status());
   ASSIGN_OR_RETURN(const Manifest manifest, DecodeManifest(*plan));
   RETURN_IF_ERROR(LogRows(kv, group).RemoveAll());
-  RETURN_IF_ERROR(RemoveOthers(fs, dir, manifest));
-  RETURN_IF_ERROR(MoveIn(fs, dir, manifest));
+  ASSIGN_OR_RETURN(const std::set<std::string> incoming, ListIncoming(fs, dir));
+  RETURN_IF_ERROR(RemoveOthers(fs, dir, manifest, incoming));
+  RETURN_IF_ERROR(MoveIn(fs, dir, manifest, incoming));
   RETURN_IF_ERROR(MakeNext(fs, dir, manifest.next));
   RETURN_IF_ERROR(fs.SyncDirectory(dir));
   RETURN_IF_ERROR(SaveRows(kv, group, manifest));

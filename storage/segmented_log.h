@@ -122,8 +122,7 @@ class SegmentedLog final : public Log {
   void SealCommitted();
   void QueueSeal(Segment& segment);
   LogIndex LastSealedIndex() const;
-  void ApplyStarts();
-  void MoveStart(Offset start);
+  bool ApplyStarts();
   void SaveStart();
   bool DropSegments();
   void MaybeFinishClose();

@@ -170,8 +170,9 @@ void SegmentedLog::OnCommitted(LogIndex index) {
   committed_ = std::max(committed_, index);
   if (!failed_.ok()) return;
   SealCommitted();
-  ApplyStarts();
-  if (DropSegments()) MaybeStartJob();
+  const bool moved = ApplyStarts();
+  const bool dropped = DropSegments();
+  if (moved || dropped) MaybeStartJob();
   // Not before the disk has it: a loss of power would leave neither the old one nor the new one.
   // And a manifest wants the one at its end.
   DropReplacedRows(configurations_, std::min(LastSealedIndex(), durable_index()));
@@ -206,22 +207,19 @@ void SegmentedLog::QueueSeal(Segment& segment) {
 }
 
 // D14: what is committed is the same everywhere, so every replica drops the same records.
-void SegmentedLog::ApplyStarts() {
+// Whether the log start has moved.
+bool SegmentedLog::ApplyStarts() {
   Offset start = start_offset_;
   const LogIndex through = Mutated(Mutation::kStartBeforeCommit) ? last_index() : committed_;
   while (!pending_starts_.empty() && pending_starts_.front().index <= through) {
     start = std::max(start, pending_starts_.front().start);
     pending_starts_.erase(pending_starts_.begin());
   }
-  MoveStart(std::min(start, appended_.at.offset));
-}
-
-void SegmentedLog::MoveStart(Offset start) {
-  if (start <= start_offset_) return;
+  start = std::min(start, appended_.at.offset);
+  if (start <= start_offset_) return false;
   start_offset_ = start;
   SaveStart();
-  DropSegments();
-  MaybeStartJob();
+  return true;
 }
 
 void SegmentedLog::DropBefore(LogIndex index) {

@@ -132,9 +132,8 @@ bool RunShare(const Arguments& arguments, Tally& tally) {
   return true;
 }
 
-pid_t ForkShare(const Arguments& arguments, Tally& tally) {
-  const pid_t child = fork();
-  if (child != 0) return child;
+void ForkShare(const Arguments& arguments, Tally& tally) {
+  if (fork() != 0) return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // Nobody is left to work for.
   const bool more = RunShare(arguments, tally);
   std::exit(more ? kMoreToDo : 0);  // Not _exit: that finds no leaks.

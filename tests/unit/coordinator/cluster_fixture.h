@@ -8,12 +8,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/random.h"
 #include "common/status.h"
 #include "coordinator/controller.h"
 #include "coordinator/metadata_image.h"
+#include "coordinator/reassignment.h"
 
 namespace garam {
 
@@ -77,6 +79,21 @@ class ClusterFixture : public ::testing::Test {
     EXPECT_TRUE(planned.ok()) << planned.status();
     EXPECT_TRUE(Apply(planned->command).outcome.ok());
     return image_->FindTopic(spec.name);
+  }
+
+  // The leaders of all groups say that they are where they are to be.
+  void Arrive() {
+    std::vector<std::pair<GroupId, LogIndex>> moving;
+    ForEachPartition([&](const PartitionImage& partition) {
+      if (!partition.target.empty()) moving.emplace_back(partition.group, partition.wish);
+    });
+    for (const auto& [group, wish] : moving) Apply(PlanMembersReached(*image_, group, wish));
+  }
+  template <class Visit>
+  void ForEachPartition(Visit visit) const {
+    image_->ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
+      for (const PartitionImage& partition : topic->partitions) visit(partition);
+    });
   }
 
   std::shared_ptr<const MetadataImage> image_ = MetadataImage::Empty();

@@ -28,20 +28,6 @@ class DrainTest : public ClusterFixture {
     ASSERT_TRUE(moves.ok()) << moves.status();
     for (const MoveSpec& move : *moves) Apply(PlanMove(*image_, move));
   }
-  // The leaders of all groups say that they are where they are to be.
-  void Arrive() {
-    std::vector<std::pair<GroupId, LogIndex>> moving;
-    ForEachPartition([&](const PartitionImage& partition) {
-      if (!partition.target.empty()) moving.emplace_back(partition.group, partition.wish);
-    });
-    for (const auto& [group, wish] : moving) Apply(PlanMembersReached(*image_, group, wish));
-  }
-  template <class Visit>
-  void ForEachPartition(Visit visit) const {
-    image_->ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
-      for (const PartitionImage& partition : topic->partitions) visit(partition);
-    });
-  }
   std::map<int, int> Count(bool leaders_only) const {
     std::map<int, int> count;
     ForEachPartition([&](const PartitionImage& partition) {

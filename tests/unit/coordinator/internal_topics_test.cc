@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "coordinator/placement.h"
 #include "tests/unit/coordinator/cluster_fixture.h"
 
 namespace garam {
@@ -29,17 +30,13 @@ class InternalTopicsTest : public ClusterFixture {
   size_t RaiseNow(int32_t wanted = 3) {
     const std::vector<MoveSpec> moves = Raise(wanted);
     for (const MoveSpec& move : moves) Apply(PlanMove(*image_, move));
-    for (const MoveSpec& move : moves) {
-      const PartitionImage& partition = *image_->FindTopic(move.topic)->Find(move.partition);
-      Apply(PlanMembersReached(*image_, partition.group, partition.wish));
-    }
+    Arrive();
     return moves.size();
   }
   std::vector<std::vector<NodeId>> ReplicasOf(const std::string& topic) {
     std::vector<std::vector<NodeId>> all;
     for (const PartitionImage& partition : image_->FindTopic(topic)->partitions) {
-      auto& nodes = all.emplace_back();
-      for (const ReplicaImage& replica : partition.replicas) nodes.push_back(replica.node);
+      all.push_back(NodesOf(partition.replicas));
     }
     return all;
   }
@@ -86,10 +83,7 @@ TEST_F(InternalTopicsTest, MoveAFewAtATime) {
   EXPECT_THAT(moves, SizeIs(kRaisedAtOnceMax));
   for (const MoveSpec& move : moves) Apply(PlanMove(*image_, move));
   EXPECT_THAT(Raise(), IsEmpty()) << "these are under way";
-  for (const MoveSpec& move : moves) {
-    const PartitionImage& partition = *image_->FindTopic(move.topic)->Find(move.partition);
-    Apply(PlanMembersReached(*image_, partition.group, partition.wish));
-  }
+  Arrive();
   EXPECT_EQ(RaiseNow(), kRaisedAtOnceMax);
   EXPECT_EQ(RaiseNow(), 5u);
 }
