@@ -82,17 +82,17 @@ void DataPartition::Stop(const absl::Status& reason, Task closed) {
     std::move(closed)();
     return;
   }
-  compaction_->Stop([self = shared_from_this(), closed = std::move(closed)]() mutable {
-    self->CloseReplica(std::move(closed));
-  });
+  closing_ = shared_from_this();
+  compaction_->Stop(
+      [this, closed = std::move(closed)]() mutable { CloseReplica(std::move(closed)); });
 }
 
-// The partition lives until its replica is quiet.
 void DataPartition::CloseReplica(Task closed) {
-  replica_.Close([self = shared_from_this(), closed = std::move(closed)]() mutable {
-    DataPartition& partition = *self;
-    partition.producers_.Close(
-        [self = std::move(self), closed = std::move(closed)]() mutable { std::move(closed)(); });
+  replica_.Close([this, closed = std::move(closed)]() mutable {
+    producers_.Close([this, closed = std::move(closed)]() mutable {
+      const std::shared_ptr<DataPartition> self = std::move(closing_);
+      std::move(closed)();
+    });
   });
 }
 

@@ -66,6 +66,8 @@ class DataPartition final : public Partition,
   void Attach(std::unique_ptr<raft::Core> core, std::unique_ptr<storage::Log> log, bool noted);
   // Ends every waiter with `reason` and closes the replica; `closed` runs when all is quiet.
   void Stop(const absl::Status& reason, Task closed);
+  // What is being closed will never be quiet: its process has been killed.
+  void Abandon() { closing_.reset(); }
 
   // On the shard.
   const Replica& replica() const { return replica_; }
@@ -219,7 +221,8 @@ class DataPartition final : public Partition,
   const Duration replica_lag_max_;
   Replica replica_;
   const std::shared_ptr<LogCompaction> compaction_;
-  bool open_ = false;  // Between Attach and Stop.
+  bool open_ = false;                       // Between Attach and Stop.
+  std::shared_ptr<DataPartition> closing_;  // Itself, from Stop until all is quiet.
 
   ProducerKeeper producers_;
   PartitionTail tail_;

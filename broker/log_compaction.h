@@ -42,7 +42,10 @@ class LogCompaction final : public std::enable_shared_from_this<LogCompaction> {
   // `quiet` runs when nothing touches the log's folder any more.
   void Stop(Task quiet);
   // The replica goes without that, as in a crash: late steps find nothing to do.
-  void Abandon() { abandoned_ = true; }
+  void Abandon() {
+    abandoned_ = true;
+    quiet_ = nullptr;
+  }
 
  private:
   using Step = absl::StatusOr<storage::CompactionRun::Did>;

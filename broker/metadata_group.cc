@@ -98,7 +98,10 @@ void MetadataGroup::OnProgress() {
   if (answers_.deadline()) GiveAnswers();
 }
 
-void MetadataGroup::OnStorageFailed(const absl::Status& reason) { options_.on_fatal(reason); }
+// On a full disk it only votes until there is space again.
+void MetadataGroup::OnStorageFailed(const absl::Status& reason) {
+  if (replica_.failed()) options_.on_fatal(reason);
+}
 
 // It goes on as a follower: what is damaged here has been applied, and is read by nobody who
 // follows.

@@ -17,6 +17,8 @@
 namespace garam {
 namespace {
 
+constexpr Millis kReopenInterval{1000};
+
 // A replica that came back is another member than the one that left.
 Incarnation MemberIdOf(const ReplicaImage& replica) {
   if (replica.since == LogIndex(0)) return replica.incarnation;
@@ -56,6 +58,10 @@ PartitionSet::PartitionSet(Options options)
     : options_(std::move(options)),
       reaper_(options_.shards[0]->log_env().fs, options_.shards[0]->pool(),
               options_.shards[0]->executor(), options_.shards[0]->clock()) {}
+
+PartitionSet::~PartitionSet() {
+  for (auto& [group, entry] : entries_) entry.partition->Abandon();
+}
 
 size_t PartitionSet::ShardOf(const TopicId& topic, int32_t partition, size_t shards) {
   uint64_t hash = LoadBigEndian<uint64_t>(topic.raw().data() + sizeof(uint64_t));
@@ -194,16 +200,39 @@ void PartitionSet::OpenPartition(const std::shared_ptr<const TopicImage>& of, in
     opening.life = lives_[image.group];
     Tell(found->second);
   }
+  TryOpen(std::move(partition), std::move(opening));
+}
+
+void PartitionSet::TryOpen(std::shared_ptr<DataPartition> partition, Opening opening) {
   ++busy_;
+  Shard& shard = *options_.shards[partition->shard()];
   shard.pool().Submit([this, &shard, partition, opening = std::move(opening)] {
     auto found = std::make_shared<absl::StatusOr<Found>>(
         OpenFiles(shard.log_env(), opening, partition->observer()));
     shard.executor().Post([this, partition, opening, found] {
+      const bool again = storage::IsDiskFull(found->status());
       OnOpened(partition, opening, std::move(*found));
-      options_.shards[0]->executor().Post(
-          [this, group = opening.identity.group] { OnTried(group); });
+      options_.shards[0]->executor().Post([this, partition, opening, again] {
+        if (again) OpenLater(partition, opening);
+        OnTried(opening.identity.group);
+      });
     });
   });
+}
+
+// A full disk may have space again. Whoever is to leave meanwhile is opened as well, and closed
+// then with all that it leaves behind.
+void PartitionSet::OpenLater(std::shared_ptr<DataPartition> partition, Opening opening) {
+  if (stopped_) return;
+  unopened_.emplace_back(std::move(partition), std::move(opening));
+  if (reopen_timer_ != kNoTimer) return;
+  reopen_timer_ =
+      options_.shards[0]->executor().PostAt(options_.shards[0]->now() + kReopenInterval, [this] {
+        reopen_timer_ = kNoTimer;
+        for (auto& [unopened, as] : std::exchange(unopened_, {})) {
+          TryOpen(std::move(unopened), std::move(as));
+        }
+      });
 }
 
 DataPartition::DiskEvents PartitionSet::DiskEventsOf() {
@@ -472,6 +501,7 @@ void PartitionSet::StopOne(std::shared_ptr<DataPartition> partition) {
 void PartitionSet::Stop(Task closed) {
   stopped_ = true;
   on_stopped_ = std::move(closed);
+  options_.shards[0]->executor().Cancel(std::exchange(reopen_timer_, kNoTimer));
   ++busy_;
   reaper_.Stop([this] {
     --busy_;

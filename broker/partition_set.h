@@ -52,6 +52,9 @@ class PartitionSet {
   };
 
   explicit PartitionSet(Options options);
+  ~PartitionSet();
+  PartitionSet(const PartitionSet&) = delete;
+  PartitionSet& operator=(const PartitionSet&) = delete;
 
   // Makes the set what `image` says.
   void Reconcile(const MetadataImage& image);
@@ -120,6 +123,8 @@ class PartitionSet {
   // Keeps a damaged log's files aside, having noted durably that its promises may be forgotten.
   static absl::Status SetAside(const storage::LogEnv& env, GroupId group,
                                const std::string& folder);
+  void TryOpen(std::shared_ptr<DataPartition> partition, Opening opening);
+  void OpenLater(std::shared_ptr<DataPartition> partition, Opening opening);
   void OnOpened(std::shared_ptr<DataPartition> partition, const Opening& opening,
                 absl::StatusOr<Found> found);
   void CannotOpen(GroupId group, const absl::Status& status) const;
@@ -145,6 +150,9 @@ class PartitionSet {
   std::atomic<bool> stopped_{false};
   size_t busy_ = 0;  // Replicas that are being opened, closed or stopped. Executor 0, as the next.
   Task on_stopped_;
+  // Those that found the disk full. Executor 0, as the timer.
+  std::vector<std::pair<std::shared_ptr<DataPartition>, Opening>> unopened_;
+  TimerId reopen_timer_ = kNoTimer;
   std::map<std::string, std::string> topic_defaults_;  // By the last image. Executor 0.
   mutable std::mutex mutex_;
   absl::btree_map<GroupId, Entry> entries_;  // Guarded by mutex_.

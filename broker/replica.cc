@@ -371,6 +371,7 @@ void Replica::OnDiskFull(const absl::Status& status) {
            std::string_view(status.message().data(), status.message().size()));
   disk_full_ = true;
   core_->SetStanding(raft::Standing::kVoteOnly, shard_.now());
+  HandOver(kNoNode);
   MarkDirty();
   events_.OnStorageFailed(status);
 }

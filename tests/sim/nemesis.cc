@@ -305,8 +305,7 @@ void Nemesis::StopAndHeal() {
     node->files().SetQuota(std::nullopt);
     node->files().SetFaults(nullptr);
     // A replica whose disk has failed stays away until its broker is started anew.
-    const bool bad = options_.has(Fault::kDiskError) || options_.has(Fault::kDiskFull);
-    if (bad && !node->down()) node->Kill();
+    if (options_.has(Fault::kDiskError) && !node->down()) node->Kill();
     if (!node->running()) node->Start();
   }
 }

@@ -269,6 +269,66 @@ TEST_F(DiskTest, AFullDiskRefusesAndIsUsedAgainWhenItHasSpace) {
   }));
 }
 
+// No space in any folder whose path contains this.
+storage::FakeFileSystem::FaultPlan NoSpaceIn(std::string part) {
+  return [part = std::move(part)](Call call, const std::string& path) {
+    return call != Call::kRead && absl::StrContains(path, part) ? ENOSPC : 0;
+  };
+}
+
+TEST_F(DiskTest, AReplicaThatFindsTheDiskFullIsOpenedOnceItHasSpace) {
+  Fill(3);
+  const NodeId full = Follower();
+  cluster().files(full).SetFaults(NoSpaceIn("/late-0."));
+  ASSERT_TRUE(cluster().CreateTopic("late"));
+  auto in_sync = [&](size_t wanted) {
+    return cluster().RunUntil([&] { return cluster().IsrOf("late").size() == wanted; }, 5000);
+  };
+  ASSERT_TRUE(in_sync(2));
+  EXPECT_THAT(cluster().IsrOf("late"), Not(Contains(full)));
+  cluster().files(full).SetFaults(nullptr);
+  EXPECT_TRUE(in_sync(3));
+}
+
+TEST_F(DiskTest, AReplicaThatWasNeverOpenedForAFullDiskGoesWithItsTopic) {
+  Fill(3);
+  const NodeId full = Follower();
+  cluster().files(full).SetFaults(NoSpaceIn("/late-0."));
+  ASSERT_TRUE(cluster().CreateTopic("late", {{"file.delete.delay.ms", "0"}}));
+  std::optional<absl::Status> deleted;
+  BrokerCore& any = cluster().core(cluster().LeaderOf("late"));
+  any.DeleteTopics({any.image()->FindTopic("late")->id}, cluster().clock().Mono() + Millis(10000),
+                   0, [&](auto statuses) { deleted = statuses.front(); });
+  ASSERT_TRUE(cluster().RunUntil([&] { return deleted.has_value(); }));
+  ASSERT_TRUE(deleted->ok()) << *deleted;
+  cluster().files(full).SetFaults(nullptr);
+  EXPECT_TRUE(cluster().RunUntil([&] {
+    const std::vector<std::string> names = *cluster().files(full).List("/data");
+    return std::none_of(names.begin(), names.end(),
+                        [](const std::string& name) { return absl::StartsWith(name, "late-0."); });
+  }));
+}
+
+// The broker goes on (else the cluster's on_fatal fails), and another one is the controller.
+TEST_F(DiskTest, AFullDiskUnderTheMetadataLogEndsNoBroker) {
+  Fill(3);
+  auto controller = [&] {
+    for (int i = 1; i <= 3; ++i) {
+      if (cluster().core(NodeId(i)).metadata_replica()->confirmed()) return NodeId(i);
+    }
+    return kNoNode;
+  };
+  const NodeId full = controller();
+  ASSERT_NE(full, kNoNode);
+  cluster().files(full).SetFaults(NoSpaceIn("/__cluster_metadata-0."));
+  cluster().CreateTopic("refused-or-made");
+  ASSERT_TRUE(cluster().RunUntil([&] { return controller() != full && controller() != kNoNode; }));
+  ASSERT_TRUE(cluster().CreateTopic("made"));
+  cluster().files(full).SetFaults(nullptr);
+  ASSERT_TRUE(cluster().RunUntil([&] { return cluster().PartitionOn(full, "made") != nullptr; }));
+  EXPECT_TRUE(cluster().RunUntil([&] { return cluster().IsrOf("made").size() == 3; }));
+}
+
 TEST_F(DiskTest, ADiskThatStallsElectsNobodyAndLosesNothing) {
   Fill(3);
   const NodeId leader = cluster().LeaderOf("t");
