@@ -23,7 +23,7 @@ Shard::Shard(ShardEnv env)
       copy_pacer_(env_.copy_bytes_per_second),
       hard_state_store_(env_.kv),
       hard_states_(
-          env_.executor, env_.pool,
+          env_.executor, env_.pool, env_.clock,
           [this](const HardStateWriter::Records& records) { return Store(records); },
           env_.on_fatal) {}
 

@@ -26,7 +26,7 @@ class HardStateWriterTest : public ::testing::Test {
   std::vector<size_t> writes_;
   std::vector<uint64_t> durable_;
   std::vector<absl::Status> failures_;
-  HardStateWriter writer_{executor_, pool_,
+  HardStateWriter writer_{executor_, pool_, clock_,
                           [this](const HardStateWriter::Records& records) {
                             writes_.push_back(records.states.size() + records.unflushed.size());
                             return outcome_;
@@ -76,6 +76,29 @@ TEST_F(HardStateWriterTest, AFailedWriteIsFinal) {
   EXPECT_THAT(writes_, ElementsAre(1));
   EXPECT_THAT(durable_, IsEmpty());
   EXPECT_EQ(failures_.size(), 1u);
+}
+
+TEST_F(HardStateWriterTest, AFullDiskIsWaitedForAndWhatCameMeanwhileComesLater) {
+  outcome_ = MakeError(Errc::kStorage, absl::StatusCode::kResourceExhausted, "no space");
+  Save(1, 5);
+  Settle(executor_, pool_);
+  Save(2, 5);
+  writer_.SaveUnflushed(GroupId(3), [this] { durable_.push_back(3); });
+  Settle(executor_, pool_);
+  EXPECT_THAT(writes_, ElementsAre(1));
+  executor_.RunFor(Millis(1000));
+  Settle(executor_, pool_);
+  EXPECT_THAT(writes_, ElementsAre(1, 3));
+  EXPECT_THAT(durable_, IsEmpty());
+  outcome_ = absl::OkStatus();
+  executor_.RunFor(Millis(1000));
+  Settle(executor_, pool_);
+  EXPECT_THAT(writes_, ElementsAre(1, 3, 3));
+  EXPECT_THAT(durable_, ElementsAre(1, 2, 3));
+  EXPECT_THAT(failures_, IsEmpty());
+  Save(1, 6);
+  Settle(executor_, pool_);
+  EXPECT_THAT(durable_, ElementsAre(1, 2, 3, 1));
 }
 
 }  // namespace
