@@ -474,10 +474,12 @@ void DataPartition::OnStorageFailed(const absl::Status& reason) {
   FailOffered(MakeError(Errc::kStorage, std::string(reason.message())));
   waiters_.FailEverything(MakeError(Errc::kStorage, std::string(reason.message())));
   WakeWatchers(0);
-  LeaderState failed;
-  failed.group = identity_.group;
-  failed.term = replica_.core().term();
-  announce_(failed);
+  if (replica_.failed()) {  // On a full disk it leads, and is read, until somebody else can.
+    LeaderState failed;
+    failed.group = identity_.group;
+    failed.term = replica_.core().term();
+    announce_(failed);
+  }
   disk_events_.can_append(identity_.group, reason);
 }
 

@@ -56,6 +56,7 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
       {16379, "", "a log that took no writes stored producers as of entries that it lacked"},
       {156, "", "a segment that a log had made by itself while it was copied was there twice"},
       {67838, "", "who was taken out of a group in a newer term never knew its leader again"},
+      {1007, "", "a leader with a full disk was never known again"},
       {76, "trims", "an older metadata snapshot replaced a newer one"},
       {268, "trims", "a manifest lacked its members after a restart"},
       {1034, "trims", "a leader just elected gave a manifest without members"},

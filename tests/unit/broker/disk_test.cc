@@ -260,6 +260,10 @@ TEST_F(DiskTest, AFullDiskRefusesAndIsUsedAgainWhenItHasSpace) {
   ASSERT_TRUE(cluster().RunUntil([&] { return failure != Errc::kUnknown; }));
   EXPECT_EQ(failure, Errc::kStorage);
   EXPECT_TRUE(cluster().running(leader));
+  for (int i = 1; i <= 3; ++i) {
+    const BrokerCore& core = cluster().core(NodeId(i));
+    EXPECT_NE(core.StateOf(*core.image()->FindTopic("t"), 0).leader, kNoNode) << "it can be read";
+  }
   for (int i = 1; i <= 3; ++i) cluster().files(NodeId(i)).SetQuota(std::nullopt);
   ASSERT_TRUE(HasFullIsr());
   EXPECT_TRUE(cluster().RunUntil([&] {
