@@ -241,16 +241,27 @@ class Cluster:
     def read_partition(self, topic, partition):
         """All batches of the partition, from the first to the high watermark."""
         found = []
+        eventually(lambda: self._read_on(topic, partition, found),
+                   what=f"a leader of {topic}-{partition} that stays one while it is read")
+        return found
+
+    def _read_on(self, topic, partition, found):
+        """Adds what comes behind `found`; False when another broker leads by now."""
         with self.connect_leader(topic, partition) as connection:
             error, offset = connection.list_offset(topic, partition, -2)
+            if error == wire.NOT_LEADER_OR_FOLLOWER:
+                return False
             assert error == wire.NONE
+            offset = found[-1].last_offset + 1 if found else offset
             while True:
                 got = connection.fetch(topic, partition, offset)
+                if got.error == wire.NOT_LEADER_OR_FOLLOWER:
+                    return False
                 assert got.error == wire.NONE, f"fetch of {topic}-{partition}: {got.error}"
                 found += wire.batches(got.data)
                 offset = found[-1].last_offset + 1 if found else 0
                 if offset >= got.high_watermark:
-                    return found
+                    return True
 
     def admin(self, node, path, post=False):
         """(status, text) of an admin route of the broker, which was given garam.http.listener."""
