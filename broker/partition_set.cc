@@ -9,6 +9,7 @@
 #include "broker/topic_config_parse.h"
 #include "common/endian.h"
 #include "common/logging.h"
+#include "common/mutation.h"
 #include "common/status.h"
 #include "raft/digest.h"
 #include "storage/hard_state_store.h"
@@ -210,7 +211,8 @@ void PartitionSet::TryOpen(std::shared_ptr<DataPartition> partition, Opening ope
     auto found = std::make_shared<absl::StatusOr<Found>>(
         OpenFiles(shard.log_env(), opening, partition->observer()));
     shard.executor().Post([this, partition, opening, found] {
-      const bool again = storage::IsDiskFull(found->status());
+      const bool again =
+          storage::IsDiskFull(found->status()) && !Mutated(Mutation::kUnopenedForgotten);
       OnOpened(partition, opening, std::move(*found));
       options_.shards[0]->executor().Post([this, partition, opening, again] {
         if (again) OpenLater(partition, opening);

@@ -54,6 +54,7 @@ enum class Mutation : uint8_t {
   kStartBeforeCommit,      // A log begins where an entry says that is not committed.
   kCleanPartSkipped,       // Compaction leaves what it has cleaned before as it is.
   kCompactsUncommitted,    // D14: it does not look at what the others have.
+  kUnopenedForgotten,      // A replica that finds the disk full is not opened later.
   kCount,
 };
 

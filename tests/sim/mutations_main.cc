@@ -71,6 +71,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kGroupsNotFollowed, "groups not followed", 500, "groups"},
       {Mutation::kCleanPartSkipped, "the clean part is skipped", 500, "compaction"},
       {Mutation::kCompactsUncommitted, "compacts above compact_before", 500, "compaction"},
+      {Mutation::kUnopenedForgotten, "unopened replicas forgotten", 500, "full"},
   };
   return rows;
 }

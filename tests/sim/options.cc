@@ -175,6 +175,13 @@ void Blanks(Options& options) {
   options.unflushed = false;
 }
 
+// Disks are full for a while, also when replicas are to be opened or removed there.
+void Full(Options& options) {
+  Only(options, {Fault::kDiskFull, Fault::kMoves, Fault::kTopics, Fault::kKill, Fault::kCut});
+  options.fault_every = Millis(150);
+  options.produce_every = Millis(20);
+}
+
 // Members come and go while leaders do.
 void Moves(Options& options) {
   Only(options, {Fault::kMoves, Fault::kKill, Fault::kReset, Fault::kCut});
@@ -220,6 +227,7 @@ constexpr std::array kProfiles = {
     Profile{"groups", Groups},
     Profile{"retention", Retention},
     Profile{"compaction", Compacted},
+    Profile{"full", Full},
 };
 
 // What came later is drawn later, so that seeds keep what they had.
