@@ -21,7 +21,7 @@ class Executor {
   virtual void Post(Task task) = 0;
   // Runs `task` once `when` has come. Only from this executor's own thread.
   virtual TimerId PostAt(MonoTime when, Task task) = 0;
-  // Forgets a timer that has not fired; does nothing for one that has. Own thread only.
+  // Forgets a timer whose task has not begun, be it due; does nothing for another. Own thread only.
   virtual void Cancel(TimerId timer) = 0;
 };
 

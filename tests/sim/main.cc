@@ -1,16 +1,20 @@
 // The simulator's command: one seed with its trace, or many on all cores.
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <map>
 #include <new>
 #include <string>
 #include <thread>
@@ -29,7 +33,7 @@ struct Arguments {
   uint64_t seeds = 0;
   uint64_t first = 1;
   uint64_t seconds = 0;
-  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());
+  size_t jobs = std::max(1U, std::thread::hardware_concurrency());
   int64_t length_ms = 0;
   std::string profile;
   std::vector<std::string> without;
@@ -79,6 +83,8 @@ int RunOne(const Arguments& arguments) {
   return 1;
 }
 
+constexpr size_t kJobsMax = 256;
+
 // What the processes of a sweep share.
 struct Tally {
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
@@ -87,12 +93,13 @@ struct Tally {
   std::atomic<uint64_t> committed{0};
   std::atomic<uint64_t> failed{0};
   std::atomic<int64_t> told_s{0};
+  std::array<std::atomic<uint64_t>, kJobsMax> running{};  // The seed of each process.
 
   double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   }
-  double rate_per_core(unsigned jobs) const {
-    return static_cast<double>(seeds) * 60 / seconds() / jobs;
+  double rate_per_core(size_t jobs) const {
+    return static_cast<double>(seeds) * 60 / seconds() / static_cast<double>(jobs);
   }
 };
 
@@ -111,8 +118,14 @@ void TellProgress(const Arguments& arguments, Tally& tally) {
 constexpr int kSeedsOfAProcess = 50;
 constexpr int kMoreToDo = 3;  // Its exit code then.
 
+// A seed takes a second at most. One that does not end is ended by SIGPROF, which the parent tells.
+void LimitSeed() {
+  constexpr itimerval kCpuMax = {{0, 0}, {300, 0}};
+  setitimer(ITIMER_PROF, &kCpuMax, nullptr);
+}
+
 // Takes one seed after the other until there are none, or no time. Whether there may be more.
-bool RunShare(const Arguments& arguments, Tally& tally) {
+bool RunShare(const Arguments& arguments, Tally& tally, size_t job) {
   const auto left = [&](uint64_t taken) {
     return arguments.seconds > 0 ? tally.seconds() < static_cast<double>(arguments.seconds)
                                  : taken < arguments.seeds;
@@ -121,6 +134,8 @@ bool RunShare(const Arguments& arguments, Tally& tally) {
     const uint64_t i = tally.next++;
     if (!left(i)) return false;
     const Options options = OptionsOf(arguments, arguments.first + i);
+    tally.running[job] = options.seed;
+    LimitSeed();
     const Outcome outcome = Run(options, false);
     ++tally.seeds;
     tally.committed += outcome.committed;
@@ -132,11 +147,22 @@ bool RunShare(const Arguments& arguments, Tally& tally) {
   return true;
 }
 
-void ForkShare(const Arguments& arguments, Tally& tally) {
-  if (fork() != 0) return;
+pid_t ForkShare(const Arguments& arguments, Tally& tally, size_t job) {
+  const pid_t child = fork();
+  if (child != 0) return child;
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // Nobody is left to work for.
-  const bool more = RunShare(arguments, tally);
+  const bool more = RunShare(arguments, tally, job);
   std::exit(more ? kMoreToDo : 0);  // Not _exit: that finds no leaks.
+}
+
+void ReportDeath(const Arguments& arguments, uint64_t seed, int status) {
+  const char* how = !WIFSIGNALED(status)          ? "has ended"
+                    : WTERMSIG(status) == SIGPROF ? "does not end"
+                                                  : strsignal(WTERMSIG(status));
+  const Options options = OptionsOf(arguments, seed);
+  std::printf("seed %llu, or one of those before it in its process: %s\n  replay: %s\n",
+              static_cast<unsigned long long>(seed), how, CommandFor(options).c_str());
+  std::fflush(stdout);
 }
 
 int RunMany(const Arguments& arguments) {
@@ -144,15 +170,22 @@ int RunMany(const Arguments& arguments) {
       mmap(nullptr, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return 2;
   Tally& tally = *new (shared) Tally;
-  for (unsigned job = 0; job < arguments.jobs; ++job) ForkShare(arguments, tally);
+  std::map<pid_t, size_t> job_of;
+  const auto fork_for = [&](size_t job) { job_of[ForkShare(arguments, tally, job)] = job; };
+  for (size_t job = 0; job < std::min(arguments.jobs, kJobsMax); ++job) fork_for(job);
   bool died = false;
-  for (int status = 0; wait(&status) > 0;) {
-    const bool more = WIFEXITED(status) && WEXITSTATUS(status) == kMoreToDo;
-    if (more) ForkShare(arguments, tally);
-    died |= status != 0 && !more;
+  int status = 0;
+  for (pid_t child = wait(&status); child > 0; child = wait(&status)) {
+    const size_t job = job_of.extract(child).mapped();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kMoreToDo) {
+      fork_for(job);
+    } else if (status != 0) {
+      died = true;
+      ReportDeath(arguments, tally.running[job], status);
+    }
   }
   std::printf(
-      "%.0f seeds in %.1f s on %u cores: %.0f a minute and core, %llu entries committed; %s\n",
+      "%.0f seeds in %.1f s on %zu cores: %.0f a minute and core, %llu entries committed; %s\n",
       static_cast<double>(tally.seeds), tally.seconds(), arguments.jobs,
       tally.rate_per_core(arguments.jobs), static_cast<unsigned long long>(tally.committed),
       died               ? "a process died"

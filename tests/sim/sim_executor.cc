@@ -81,20 +81,30 @@ void SimExecutor::Turn() {
   std::vector<Task> turn = std::exchange(spare_, {});
   turn.swap(posted_);
   const MonoTime now = clock_.Mono();
-  while (!timers_.empty() && timers_.begin()->first.first <= now) {
-    deadline_of_.erase(timers_.begin()->first.second);
-    turn.push_back(std::move(timers_.begin()->second));
-    timers_.erase(timers_.begin());
-  }
+  const TimerId newest = last_timer_;
+  size_t ran = turn.size();
   for (Task& task : turn) {
     std::move(task)();
     if (dropped_) return;
   }
-  busy_until_ =
-      std::max(busy_until_, world_.now() + kTurn + kTask * static_cast<int64_t>(turn.size()));
-  if (!turn.empty() && after_turn_) after_turn_();
   turn.clear();
   spare_ = std::move(turn);
+  // One at a time: a task may cancel another that is due. Those that it adds wait for the next
+  // turn.
+  for (auto next = timers_.begin(); next != timers_.end() && next->first.first <= now;) {
+    if (next->first.second > newest) {
+      ++next;
+      continue;
+    }
+    auto due = timers_.extract(next);
+    deadline_of_.erase(due.key().second);
+    std::move(due.mapped())();
+    if (dropped_) return;
+    ++ran;
+    next = timers_.begin();
+  }
+  busy_until_ = std::max(busy_until_, world_.now() + kTurn + kTask * static_cast<int64_t>(ran));
+  if (ran > 0 && after_turn_) after_turn_();
   if (!posted_.empty()) return Schedule(busy_until_);
   if (!timers_.empty() && timers_.begin()->first.first - now < std::chrono::hours(1)) {
     Schedule(clock_.WorldTime(timers_.begin()->first.first));

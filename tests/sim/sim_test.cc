@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string_view>
 
 #include "common/logging.h"
+#include "tests/sim/sim_executor.h"
+#include "tests/sim/world.h"
 
 namespace garam::sim {
 namespace {
@@ -25,6 +28,26 @@ TEST_F(SimTest, TheSameSeedGivesTheSameRun) {
     EXPECT_EQ(once.trace_hash, again.trace_hash) << "seed " << seed;
     EXPECT_EQ(once.events, again.events) << "seed " << seed;
   }
+}
+
+// As the loop of a real shard: who sets a timer anew must not be called by the old one.
+TEST_F(SimTest, WhatIsDueMayBeCancelledByWhatRunsBeforeIt) {
+  World world(1);
+  const SimClock clock(world);
+  const auto executor = std::make_shared<SimExecutor>(world, clock, nullptr);
+  bool first_ran = false;
+  bool fired = false;
+  const MonoTime due = world.now() + Millis(1);
+  TimerId second = kNoTimer;
+  executor->PostAt(due, [&] {
+    first_ran = true;
+    executor->Cancel(second);
+  });
+  second = executor->PostAt(due, [&] { fired = true; });
+  while (world.RunNext(due + Millis(1))) {
+  }
+  EXPECT_TRUE(first_ran);
+  EXPECT_FALSE(fired);
 }
 
 TEST_F(SimTest, EveryInvariantHoldsAndWorkIsDone) {
