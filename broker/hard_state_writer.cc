@@ -9,8 +9,6 @@
 namespace garam {
 namespace {
 
-constexpr Millis kDiskFullRetry{1000};
-
 template <class T>
 void MoveToEnd(std::vector<T>& from, std::vector<T>& to) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
@@ -82,7 +80,7 @@ void HardStateWriter::WaitForSpace(Waiting refused) {
   MoveToEnd(waiting_.records.unflushed, refused.records.unflushed);
   MoveToEnd(waiting_.completions, refused.completions);
   waiting_ = std::move(refused);
-  home_.PostAt(clock_.Mono() + kDiskFullRetry, [this, weak = std::weak_ptr<bool>(alive_)] {
+  home_.PostAt(clock_.Mono() + storage::kDiskFullRetry, [this, weak = std::weak_ptr<bool>(alive_)] {
     if (!weak.expired()) Submit();
   });
 }

@@ -11,14 +11,13 @@
 #include "common/logging.h"
 #include "common/mutation.h"
 #include "common/status.h"
+#include "coordinator/placement.h"
 #include "raft/digest.h"
 #include "storage/hard_state_store.h"
 #include "storage/log_identity.h"
 
 namespace garam {
 namespace {
-
-constexpr Millis kReopenInterval{1000};
 
 // A replica that came back is another member than the one that left.
 Incarnation MemberIdOf(const ReplicaImage& replica) {
@@ -173,8 +172,6 @@ void PartitionSet::OpenPartition(const std::shared_ptr<const TopicImage>& of, in
   const PartitionImage& image = topic.partitions[static_cast<size_t>(index)];
   const std::shared_ptr<const TopicConfig> config = ConfigOf(topic);
   Shard& shard = *options_.shards[ShardOf(topic.id, index, options_.shards.size())];
-  std::vector<NodeId> replicas;
-  for (const ReplicaImage& replica : image.replicas) replicas.push_back(replica.node);
   Opening opening;
   opening.identity = {image.group, topic.name, index, topic.id};
   opening.folder = FolderOf(opening.identity);
@@ -187,9 +184,9 @@ void PartitionSet::OpenPartition(const std::shared_ptr<const TopicImage>& of, in
     auto [found, added] = entries_.try_emplace(image.group);
     if (!added) return;
     partition = std::make_shared<DataPartition>(
-        shard, PartitionIdentity{topic.id, topic.name, index, image.group}, config, replicas,
-        options_.replica_lag_max, options_.announce, options_.on_members, DiskEventsOf(),
-        options_.producer_expiration);
+        shard, PartitionIdentity{topic.id, topic.name, index, image.group}, config,
+        NodesOf(image.replicas), options_.replica_lag_max, options_.announce, options_.on_members,
+        DiskEventsOf(), options_.producer_expiration);
     if (topic.name == kOffsetsTopic) partition->CoordinateGroups(options_.groups, options_.image);
     found->second.partition = partition;
     found->second.identity = opening.identity;
@@ -228,8 +225,8 @@ void PartitionSet::OpenLater(std::shared_ptr<DataPartition> partition, Opening o
   if (stopped_) return;
   unopened_.emplace_back(std::move(partition), std::move(opening));
   if (reopen_timer_ != kNoTimer) return;
-  reopen_timer_ =
-      options_.shards[0]->executor().PostAt(options_.shards[0]->now() + kReopenInterval, [this] {
+  reopen_timer_ = options_.shards[0]->executor().PostAt(
+      options_.shards[0]->now() + storage::kDiskFullRetry, [this] {
         reopen_timer_ = kNoTimer;
         for (auto& [unopened, as] : std::exchange(unopened_, {})) {
           TryOpen(std::move(unopened), std::move(as));

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/clock.h"
 
 namespace garam::storage {
 
@@ -94,6 +95,8 @@ class FileSystem {
 
 // Whether the only thing wrong is that the disk is full: the caller may try again later.
 bool IsDiskFull(const absl::Status& status);
+// How much later.
+inline constexpr Millis kDiskFullRetry{1000};
 
 // Whether the disk did not give back what was written to it: kCorruptRecord.
 bool IsDamaged(const absl::Status& status);

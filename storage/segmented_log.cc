@@ -13,8 +13,6 @@
 namespace garam::storage {
 namespace {
 
-constexpr Millis kDiskFullRetry{1000};
-
 void LowerTo(const LogPoint& end, LogPoint& point) {
   if (end.at.index < point.at.index) point = end;
 }

@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 #include <future>
+#include <optional>
 
 namespace garam {
 namespace {
@@ -52,10 +53,7 @@ void ShardLoop::DestroyPending() {
   // A destructor may call back into Post (refused by now), PostAt or Cancel: out of the containers
   // first, then destroyed.
   for (Task& task : queue) Task(std::move(task));
-  while (!timers_.empty()) {
-    auto node = timers_.extract(timers_.begin());
-    deadline_of_.erase(node.key().second);
-  }
+  timers_.Clear();
 }
 
 void ShardLoop::RunAndWait(Task task) {
@@ -98,28 +96,20 @@ void ShardLoop::RunPosted() {
 }
 
 TimerId ShardLoop::PostAt(MonoTime when, Task task) {
-  const TimerId id = ++last_timer_;
-  timers_.emplace(TimerKey(when, id), std::move(task));
-  deadline_of_.emplace(id, when);
+  const TimerId id = timers_.Add(when, std::move(task));
   Arm();
   return id;
 }
 
-void ShardLoop::Cancel(TimerId timer) {
-  auto deadline = deadline_of_.find(timer);
-  if (deadline == deadline_of_.end()) return;
-  // The Asio timer stays armed: firing for nothing once is cheaper than arming it again each time.
-  auto node = timers_.extract(TimerKey(deadline->second, timer));
-  deadline_of_.erase(deadline);
-}
+// The Asio timer stays armed: firing for nothing once is cheaper than arming it again each time.
+void ShardLoop::Cancel(TimerId timer) { timers_.Cancel(timer); }
 
 void ShardLoop::Arm() {
-  if (timers_.empty()) return;
-  const MonoTime first = timers_.begin()->first.first;
-  if (armed_ && armed_for_ <= first) return;
+  const std::optional<MonoTime> first = timers_.first();
+  if (!first || (armed_ && armed_for_ <= *first)) return;
   armed_ = true;
-  armed_for_ = first;
-  timer_.expires_at(first);  // Cancels the wait for the later deadline.
+  armed_for_ = *first;
+  timer_.expires_at(*first);  // Cancels the wait for the later deadline.
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     armed_ = false;
@@ -128,21 +118,7 @@ void ShardLoop::Arm() {
 }
 
 void ShardLoop::FireDue() {
-  const MonoTime now = MonoTime::clock::now();
-  // One at a time: a task may cancel another that is due. Those it adds wait for the next turn,
-  // even when already due, so that a timer which re-arms itself cannot hold the loop.
-  const TimerId newest = last_timer_;
-  auto next = timers_.begin();
-  while (next != timers_.end() && next->first.first <= now) {
-    if (next->first.second > newest) {
-      ++next;
-      continue;
-    }
-    auto node = timers_.extract(next);
-    deadline_of_.erase(node.key().second);
-    std::move(node.mapped())();
-    next = timers_.begin();
-  }
+  timers_.RunDue(MonoTime::clock::now(), timers_.newest());
   Arm();
 }
 

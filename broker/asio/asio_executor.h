@@ -13,16 +13,15 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "common/clock.h"
 #include "common/executor.h"
+#include "common/timer_queue.h"
 
 namespace garam {
 
@@ -52,8 +51,6 @@ class ShardLoop final : public Executor {
   boost::asio::io_context& context() { return context_; }
 
  private:
-  using TimerKey = std::pair<MonoTime, TimerId>;
-
   void Run();
   void RunPosted();
   void FireDue();
@@ -72,9 +69,7 @@ class ShardLoop final : public Executor {
   std::vector<Task> running_;  // Loop thread: the turn's tasks; keeps its memory from turn to turn.
 
   // Loop thread.
-  std::map<TimerKey, Task> timers_;
-  absl::flat_hash_map<TimerId, MonoTime> deadline_of_;
-  TimerId last_timer_ = kNoTimer;
+  TimerQueue timers_;
   boost::asio::steady_timer timer_;
   bool armed_ = false;
   MonoTime armed_for_;

@@ -1,6 +1,7 @@
 #include "tests/sim/sim_executor.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace garam::sim {
 namespace {
@@ -33,27 +34,18 @@ void SimExecutor::Post(Task task) {
 }
 
 TimerId SimExecutor::PostAt(MonoTime when, Task task) {
-  const TimerId id = ++last_timer_;
-  if (dropped_) return id;
-  timers_.emplace(TimerKey(when, id), std::move(task));
-  deadline_of_.emplace(id, when);
+  if (dropped_) return kNoTimer;
   // Deadlines may lie so far ahead that the world's time does not reach them.
   if (when - clock_.Mono() < std::chrono::hours(1)) Schedule(clock_.WorldTime(when));
-  return id;
+  return timers_.Add(when, std::move(task));
 }
 
-void SimExecutor::Cancel(TimerId timer) {
-  auto found = deadline_of_.find(timer);
-  if (found == deadline_of_.end()) return;
-  timers_.erase(TimerKey(found->second, timer));
-  deadline_of_.erase(found);
-}
+void SimExecutor::Cancel(TimerId timer) { timers_.Cancel(timer); }
 
 void SimExecutor::Drop() {
   dropped_ = true;
   posted_.clear();
-  timers_.clear();
-  deadline_of_.clear();
+  timers_.Clear();
 }
 
 void SimExecutor::Schedule(MonoTime when) {
@@ -81,7 +73,7 @@ void SimExecutor::Turn() {
   std::vector<Task> turn = std::exchange(spare_, {});
   turn.swap(posted_);
   const MonoTime now = clock_.Mono();
-  const TimerId newest = last_timer_;
+  const TimerId newest = timers_.newest();
   size_t ran = turn.size();
   for (Task& task : turn) {
     std::move(task)();
@@ -89,26 +81,13 @@ void SimExecutor::Turn() {
   }
   turn.clear();
   spare_ = std::move(turn);
-  // One at a time: a task may cancel another that is due. Those that it adds wait for the next
-  // turn.
-  for (auto next = timers_.begin(); next != timers_.end() && next->first.first <= now;) {
-    if (next->first.second > newest) {
-      ++next;
-      continue;
-    }
-    auto due = timers_.extract(next);
-    deadline_of_.erase(due.key().second);
-    std::move(due.mapped())();
-    if (dropped_) return;
-    ++ran;
-    next = timers_.begin();
-  }
+  ran += timers_.RunDue(now, newest);
+  if (dropped_) return;
   busy_until_ = std::max(busy_until_, world_.now() + kTurn + kTask * static_cast<int64_t>(ran));
   if (ran > 0 && after_turn_) after_turn_();
   if (!posted_.empty()) return Schedule(busy_until_);
-  if (!timers_.empty() && timers_.begin()->first.first - now < std::chrono::hours(1)) {
-    Schedule(clock_.WorldTime(timers_.begin()->first.first));
-  }
+  const std::optional<MonoTime> first = timers_.first();
+  if (first && *first - now < std::chrono::hours(1)) Schedule(clock_.WorldTime(*first));
 }
 
 void SimPool::Submit(Task job) {

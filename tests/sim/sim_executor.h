@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/executor.h"
+#include "common/timer_queue.h"
 #include "tests/sim/world.h"
 
 namespace garam::sim {
@@ -56,8 +57,6 @@ class SimExecutor final : public Executor, public std::enable_shared_from_this<S
   void Drop();
 
  private:
-  using TimerKey = std::pair<MonoTime, TimerId>;
-
   void Schedule(MonoTime when);
   void OnEvent();
   void Turn();
@@ -67,9 +66,7 @@ class SimExecutor final : public Executor, public std::enable_shared_from_this<S
   std::function<void()> after_turn_;
   std::vector<Task> posted_;
   std::vector<Task> spare_;  // Empty; for its memory.
-  std::map<TimerKey, Task> timers_;
-  std::map<TimerId, MonoTime> deadline_of_;
-  TimerId last_timer_ = kNoTimer;
+  TimerQueue timers_;
   MonoTime busy_until_{};
   MonoTime scheduled_for_ = MonoTime::max();  // max: no turn is on its way.
   std::vector<MonoTime> events_at_;           // Those of the world that will come here.
