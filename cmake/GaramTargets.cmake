@@ -32,6 +32,7 @@ function(garam_test name)
     target_precompile_headers(${name} REUSE_FROM garam_test_headers)
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+  # For what hangs, not for what is slow.
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS unit)
   add_dependencies(unit_tests ${name})
 endfunction()

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/logging.h"
+#include "common/testing/seeds.h"
 #include "tests/sim/sim_executor.h"
 #include "tests/sim/world.h"
 
@@ -51,7 +52,8 @@ TEST_F(SimTest, WhatIsDueMayBeCancelledByWhatRunsBeforeIt) {
 }
 
 TEST_F(SimTest, EveryInvariantHoldsAndWorkIsDone) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  const uint64_t seeds = SeedsToRun(20);
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     const Outcome outcome = sim::Run(Options::Draw(seed), false);
     EXPECT_EQ(outcome.failure, "") << "./dev sim --seed " << seed;
     EXPECT_GT(outcome.committed, 0U) << "seed " << seed;

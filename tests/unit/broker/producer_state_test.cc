@@ -12,6 +12,7 @@
 #include "common/crc32c.h"
 #include "common/random.h"
 #include "common/status.h"
+#include "common/testing/seeds.h"
 #include "tests/unit/broker/batch_builder.h"
 
 namespace garam {
@@ -647,7 +648,8 @@ class Comparison {
 
 TEST(ProducerStateModelTest, AgreesWithAReplayOfTheWholeLog) {
   int rebuilt = 0;
-  for (uint64_t seed = 1; seed <= 300 && !::testing::Test::HasFailure(); ++seed) {
+  const uint64_t seeds = SeedsToRun(300);
+  for (uint64_t seed = 1; seed <= seeds && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Comparison comparison(seed);
     for (int step = 0; step < 200; ++step) comparison.Step();

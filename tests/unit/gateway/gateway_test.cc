@@ -435,9 +435,9 @@ TEST_P(GatewayTest, AThrottledConnectionIsNotReadForAsLongAsItWasTold) {
   broker_->quota_manager.SetQuotas({{{{"client-id", "test"}}, {{"producer_byte_rate", 100}}}});
   Open();
   auto client = Connect();
+  const auto asked = std::chrono::steady_clock::now();
   ASSERT_TRUE(client->Write(ProduceBytes(1, -1, 1040)));
   const std::string frame = client->ReadFrame();
-  const auto answered = std::chrono::steady_clock::now();
   ASSERT_TRUE(client->Write(VersionsBytes(2)));
   kafka::Reader reader(Bytes::Copy(frame));
   ASSERT_TRUE(kafka::DecodeResponseHeader(reader, kafka::ApiKey::kProduce, 9).ok());
@@ -446,9 +446,7 @@ TEST_P(GatewayTest, AThrottledConnectionIsNotReadForAsLongAsItWasTold) {
   ASSERT_GT(response->throttle_time_ms, 0);
   ASSERT_LT(response->throttle_time_ms, 5000);
   EXPECT_EQ(client->ReadCorrelation(), 2);
-  // The clock of the pause began just before the answer was sent.
-  EXPECT_GE(std::chrono::steady_clock::now() - answered,
-            Millis(response->throttle_time_ms) - Millis(50));
+  EXPECT_GE(std::chrono::steady_clock::now() - asked, Millis(response->throttle_time_ms));
 }
 
 TEST_P(GatewayTest, ClientsWithoutAQuotaAreNotHeldByThoseOfOthers) {

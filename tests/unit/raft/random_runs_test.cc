@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/testing/seeds.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/raft/cluster.h"
@@ -229,15 +230,15 @@ class Storm {
   int writes_ = 0;
 };
 
-// GARAM_RAFT_SEEDS makes it long, GARAM_RAFT_FIRST_SEED repeats one.
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+// GARAM_RAFT_FIRST_SEED repeats one.
+uint64_t FirstSeed() {
+  const char* value = std::getenv("GARAM_RAFT_FIRST_SEED");
+  return value == nullptr ? 1 : std::strtoull(value, nullptr, 10);
 }
 
 void RunSeeds(Stage stage) {
-  const uint64_t first = FromEnvironment("GARAM_RAFT_FIRST_SEED", 1);
-  const uint64_t count = FromEnvironment("GARAM_RAFT_SEEDS", 250);
+  const uint64_t first = FirstSeed();
+  const uint64_t count = SeedsToRun(250);
   size_t committed = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     Storm storm(seed, stage);

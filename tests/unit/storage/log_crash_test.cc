@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <map>
 
+#include "common/testing/seeds.h"
 #include "tests/unit/storage/log_fixture.h"
 
 namespace garam::storage {
@@ -217,8 +218,8 @@ class LogCrashTest : public LogFixture {
 };
 
 TEST_F(LogCrashTest, NothingAcknowledgedIsMissingAfterAnyCrash) {
-  constexpr uint64_t kSeeds = 800;
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  const uint64_t seeds = SeedsToRun(800);
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(seed);
     LogCrashTest_NothingAcknowledgedIsMissingAfterAnyCrash_Test fresh;
     fresh.RunSeed(seed);

@@ -1,5 +1,6 @@
 #include <cerrno>
 
+#include "common/testing/seeds.h"
 #include "storage/frame.h"
 #include "storage/log_rows.h"
 #include "storage/segment_index.h"
@@ -397,7 +398,8 @@ TEST_F(LogRecoveryTest, AnUnsyncedNewSegmentIsNotMissed) {
 }
 
 TEST_F(LogRecoveryTest, AFailedSyncMayLoseTheTailAndNothingBeforeIt) {
-  for (uint64_t seed = 0; seed < 200; ++seed) {
+  const uint64_t seeds = SeedsToRun(200);
+  for (uint64_t seed = 0; seed < seeds; ++seed) {
     SeededRandom random(seed);
     Open();
     if (log_->last_index() == LogIndex(0)) Append("a");

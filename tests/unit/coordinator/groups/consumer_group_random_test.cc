@@ -3,6 +3,7 @@
 // readers; and when it is quiet, everything is read.
 #include <gtest/gtest.h>
 
+#include "common/testing/seeds.h"
 #include "tests/unit/coordinator/groups/consumer_fixture.h"
 
 namespace garam {
@@ -149,7 +150,8 @@ class ConsumerGroupRandomTest : public ConsumerGroupTest {
 };
 
 TEST_F(ConsumerGroupRandomTest, NoPartitionHasTwoReadersAndAllAreReadInTheEnd) {
-  for (uint64_t seed = 1; seed <= 60 && !HasFailure(); ++seed) {
+  const uint64_t seeds = SeedsToRun(60);
+  for (uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     random_ = SeededRandom(seed);
     limits_.consumers.assignment_interval = Millis(static_cast<int64_t>(random_.Below(3)) * 500);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/log_start.h"
+#include "common/testing/seeds.h"
 #include "storage/compaction/cleaning_choice.h"
 #include "storage/compaction/compaction_run.h"
 #include "storage/file_reaper.h"
@@ -522,8 +523,8 @@ class LogCompactionCrashTest : public LogCompactionTest {
 };
 
 TEST_F(LogCompactionCrashTest, WhereverItIsCutShortTheLogIsTheOldOneOrTheNewOne) {
-  constexpr uint64_t kSeeds = 600;
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  const uint64_t seeds = SeedsToRun(600);
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(seed);
     LogCompactionCrashTest_WhereverItIsCutShortTheLogIsTheOldOneOrTheNewOne_Test fresh;
     fresh.RunSeed(seed);
