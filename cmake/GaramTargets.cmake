@@ -21,10 +21,13 @@ endfunction()
 
 # Builds every unit test and nothing else; `ctest -L unit` runs them.
 add_custom_target(unit_tests)
+# The same for those with threads, which TSan looks at: `ctest -L threads`.
+add_custom_target(threads_tests)
 
-# garam_test(name SOURCES… DEPS…): one gtest program, registered with ctest under its own name.
+# garam_test(name [THREADS] SOURCES… DEPS…): one gtest program, registered with ctest under its own
+# name. THREADS: it starts some.
 function(garam_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
@@ -35,4 +38,8 @@ function(garam_test name)
   # For what hangs, not for what is slow.
   set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS unit)
   add_dependencies(unit_tests ${name})
+  if(ARG_THREADS)
+    set_tests_properties(${name} PROPERTIES LABELS "unit;threads")
+    add_dependencies(threads_tests ${name})
+  endif()
 endfunction()
