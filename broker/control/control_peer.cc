@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "broker/control/control_convert.h"
+#include "broker/control/grpc_deadline.h"
 #include "broker/control/status_map.h"
 #include "broker/wire/peer_check.h"
 #include "common/logging.h"
@@ -18,14 +19,7 @@
 namespace garam {
 namespace {
 
-using std::chrono::system_clock;
-
 constexpr int kMessageBytesMax = 64 << 20;
-
-// gRPC takes deadlines by the wall clock only.
-system_clock::time_point GrpcDeadline(Duration timeout) {
-  return system_clock::now() + std::chrono::duration_cast<system_clock::duration>(timeout);
-}
 
 // A literal address needs no resolver.
 std::string TargetOf(const PeerAddress& address) {

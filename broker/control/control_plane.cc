@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "broker/control/control_convert.h"
+#include "broker/control/grpc_deadline.h"
 #include "broker/control/status_map.h"
 #include "common/logging.h"
 #include "common/status.h"
@@ -134,7 +135,7 @@ void ControlPlane::Stop() {
     executor_.Post([peer = std::move(peer)] { peer->Close(); });
   }
   calls_->CancelAll();
-  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+  if (server_ != nullptr) server_->Shutdown(GrpcDeadline(Duration::zero()));
 }
 
 void ControlPlane::SetPeer(PeerAddress address) {
@@ -211,9 +212,7 @@ void ControlPlane::Call(NodeId node, Duration timeout, Request request, Start st
                             absl::StrCat("broker ", node.value(), " is no peer of this one")));
   }
   call->request = std::move(request);
-  call->context.set_deadline(
-      std::chrono::system_clock::now() +
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout));
+  call->context.set_deadline(GrpcDeadline(timeout));
   if (!calls_->Add(&call->context)) {
     return finish(MakeError(Errc::kShuttingDown, "the broker is stopping"));
   }

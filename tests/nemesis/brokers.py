@@ -3,6 +3,7 @@ import shutil
 import subprocess
 
 import kafka_wire as wire
+from clocks import WallClock
 from cluster import HOST, PATIENCE, Broker, Cluster, free_ports, program
 from disks import Disk
 from network import Network, address
@@ -11,18 +12,21 @@ CLIENT_PORT, CONTROL_PORT = 29092, 29093  # In namespaces where nobody else is.
 
 
 class NemesisBroker(Broker):
-    """A broker at an address of its own; `enter` comes before its command."""
+    """A broker at an address of its own; `enter` comes before all of its command, `clock` right before
+    its program.
+    """
 
-    def __init__(self, folder, node, host, port, settings, enter):
+    def __init__(self, folder, node, host, port, settings, enter, clock):
         super().__init__(folder, node, port, settings)
         self.host = host
         self.enter = enter
+        self.clock = clock
         self.starts = 0
 
     def start(self, **overrides):
         lines = {**self.settings, **overrides}
         self.config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-        command = [*self.enter, "setpriv", "--pdeathsig", "KILL", program(), "--config",
+        command = [*self.enter, "setpriv", "--pdeathsig", "KILL", *self.clock, program(), "--config",
                    str(self.config)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -47,7 +51,7 @@ class NemesisCluster(Cluster):
         self.folder = folder
         nodes = range(1, count + 1)
         self.network = Network(nodes) if means.links else None
-        self.disks = {}
+        self.disks, self.clocks = {}, {}
         places = self._places(nodes)
         self.founders = tuple(nodes)[:-1]
         voters = ",".join(f"{n}@{places[n][0]}:{places[n][2]}" for n in self.founders)
@@ -65,7 +69,11 @@ class NemesisCluster(Cluster):
                 "log.dirs": data,
             }
             enter = self.network.enter_command(node) if self.network else []
-            self.brokers[node] = NemesisBroker(folder, node, host, port, settings, enter)
+            clock = []
+            if means.clocks:
+                self.clocks[node] = WallClock(folder / f"clock-{node}")
+                clock = self.clocks[node].command()
+            self.brokers[node] = NemesisBroker(folder, node, host, port, settings, enter, clock)
 
     def _places(self, nodes):
         """{node: (host, client port, control port)}."""

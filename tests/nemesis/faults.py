@@ -80,6 +80,8 @@ class Nemesis:
         elif fault.kind == "full-disk":
             disk = self.cluster.disks[fault.nodes[0]]
             disk.fill() if begins else disk.free()
+        elif fault.kind == "clock":
+            self.cluster.clocks[fault.nodes[0]].set_step(fault.step_ms if begins else 0)
         elif fault.kind in ("pause", "pause-all"):
             for node in fault.nodes:
                 self.cluster[node].signal(signal.SIGSTOP if begins else signal.SIGCONT)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import typing
 
+import clocks
+
 INSIDE = "GARAM_NEMESIS_INSIDE"
 WAYS = (["unshare", "--net", "--mount"],
         ["unshare", "--net", "--mount", "--user", "--map-root-user"])
@@ -28,6 +30,7 @@ class Means(typing.NamedTuple):
     links: bool
     slow: bool
     disks: bool
+    clocks: bool
 
 
 def _allows(way, script):
@@ -42,7 +45,8 @@ def _allows(way, script):
 
 def _best_way():
     """(unshare's command, what it allows, why not more)."""
-    reasons = []
+    no_clocks = clocks.why_not()
+    reasons = [f"clocks: {no_clocks}"] if no_clocks else []
     for way in WAYS:
         allowed = []
         for name, script in (("links", LINKS), ("slow", SLOW), ("disks", DISKS)):
@@ -51,8 +55,8 @@ def _best_way():
             if not works:
                 reasons.append(f"{name}: {reason}")
         if allowed[0]:
-            return way, Means(*allowed), reasons
-    return None, Means(False, False, False), reasons
+            return way, Means(*allowed, not no_clocks), reasons
+    return None, Means(False, False, False, not no_clocks), reasons
 
 
 def enter():

@@ -21,15 +21,18 @@ KINDS = {  # Weight, then the shortest and the longest seconds that it lasts.
     "full-disk": (2, 0.5, 4.0),
     "lose-disk": (2, 0.0, 3.0),
     "move": (6, 0.0, 6.0),
+    "clock": (2, 0.1, 6.0),
 }
 OF_LINKS = {"cut", "part", "isolate", "flap"}
 OF_ALL = {"kill-all", "pause-all"}
-OF_PROCESSES = {"kill", "crash-loop", "stop", "pause", "full-disk", "lose-disk"} | OF_ALL
+OF_PROCESSES = {"kill", "crash-loop", "stop", "pause", "full-disk", "lose-disk",
+                "clock"} | OF_ALL
 ALONE = {"lose-disk"}  # In a round of their own.
 REPLICAS = 3
 REPEATED = {"crash-loop": (0.02, 0.8), "flap": (0.02, 0.5)}  # Seconds that each part of it lasts.
 ROUND_SIZES = (1, 1, 1, 2, 2, 3)
 RATES_KBIT = (64, 256, 1000)
+STEPS_MS = (-3_600_000, -60_000, -1000, -100, 100, 1000, 60_000, 3_600_000)
 
 
 class Planned(typing.NamedTuple):
@@ -43,20 +46,22 @@ class Planned(typing.NamedTuple):
     kbit: int = 0
     partition: str = ""   # What moves, and
     replicas: tuple = ()  # where to; none: a move of it is called off.
+    step_ms: int = 0      # How far the wall clock jumps, and back in the end.
 
     def text(self):
         if self.partition:
             return f"{self.kind} {self.partition} to {' '.join(map(str, self.replicas)) or 'nowhere'}"
         where = " ".join(f"{a}>{b}" for a, b in self.links) or " ".join(map(str, self.nodes))
         rate = f" to {self.kbit} kbit/s" if self.kbit else ""
-        return f"{self.kind} {where}{rate} for {self.end - self.start:.2f} s"
+        step = f" by {self.step_ms / 1000:+g} s" if self.step_ms else ""
+        return f"{self.kind} {where}{rate}{step} for {self.end - self.start:.2f} s"
 
 
 def kinds_allowed(means):
     """The kinds that the machine allows."""
     return [kind for kind in KINDS
             if (kind not in OF_LINKS or means.links) and (kind != "slow" or means.slow)
-            and (kind != "full-disk" or means.disks)]
+            and (kind != "full-disk" or means.disks) and (kind != "clock" or means.clocks)]
 
 
 def _links(rng, kind, nodes):
@@ -87,7 +92,8 @@ def _draw_one(rng, kinds, nodes, partitions, begin):
         return _draw_move(rng, start, nodes, partitions)
     if kind in OF_PROCESSES:
         hit = tuple(nodes) if kind in OF_ALL else (rng.choice(nodes),)
-        return Planned(start, end, kind, hit)
+        step_ms = rng.choice(STEPS_MS) if kind == "clock" else 0
+        return Planned(start, end, kind, hit, step_ms=step_ms)
     kbit = rng.choice(RATES_KBIT) if kind == "slow" else 0
     return Planned(start, end, kind, (), _links(rng, kind, nodes), kbit)
 
