@@ -205,6 +205,7 @@ class DataPartition final : public Partition,
   void RaiseCompactBefore();
   std::optional<DivergingEpoch> Diverges(const ReadSpec& spec) const;
   using FoundDone = absl::AnyInvocable<void(absl::StatusOr<FoundOffset>) &&>;
+  bool DiskIsBehind() const;
   void SearchTimestamp(int64_t timestamp_ms, Offset from, FoundDone done);
   void AnswerTimestamp(absl::StatusOr<std::optional<Bytes>> batch,
                        std::optional<RecordPosition> position, FoundDone done);

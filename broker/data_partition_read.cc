@@ -17,6 +17,11 @@ absl::Status ForClient(const absl::Status& status) {
   return MakeError(Errc::kStorage, "a record is damaged on this broker's disk; see its log");
 }
 
+absl::Status StillWriting() {
+  return MakeError(Errc::kLeaderNotReady,
+                   "the leader is still writing what is committed; try again");
+}
+
 }  // namespace
 
 std::optional<DivergingEpoch> DataPartition::Diverges(const ReadSpec& spec) const {
@@ -51,6 +56,11 @@ void DataPartition::Read(ReadSpec spec,
   if (tail_.Covers(spec.from)) {
     result.batches = tail_.Read(spec.from, high_watermark_, spec.bytes_max, spec.first_batch_whole,
                                 &result.bytes);
+    std::move(done)(std::move(result));
+    return;
+  }
+  if (spec.from >= replica_.log().written_offset()) {
+    // Others have it, and the disk here will: the client asks again.
     std::move(done)(std::move(result));
     return;
   }
@@ -151,6 +161,10 @@ void DataPartition::FindSpecial(SpecialOffset which, std::optional<Term> current
     case SpecialOffset::kLatestTiered:
       break;
     case SpecialOffset::kMaxTimestamp:
+      if (DiskIsBehind()) {
+        std::move(done)(StillWriting());
+        return;
+      }
       replica_.log().FindMaxTimestampBatch(
           high_watermark_, [self = shared_from_this(), done = std::move(done)](
                                absl::StatusOr<std::optional<Bytes>> batch) mutable {
@@ -177,13 +191,19 @@ void DataPartition::FindByTimestamp(int64_t timestamp_ms, std::optional<Term> cu
   SearchTimestamp(timestamp_ms, start_offset(), std::move(done));
 }
 
+// Searches look at what is written here, and that is not all that is committed.
+bool DataPartition::DiskIsBehind() const {
+  return replica_.log().written_offset() < high_watermark_;
+}
+
 // A batch's largest timestamp may be that of a record below the log start, or of one that
 // compaction took out: then the next batch is looked at.
 void DataPartition::SearchTimestamp(int64_t timestamp_ms, Offset from, FoundDone done) {
   replica_.log().FindBatchByTimestamp(
       timestamp_ms, from, high_watermark_,
-      [self = shared_from_this(), timestamp_ms, from,
+      [self = shared_from_this(), timestamp_ms, from, behind = DiskIsBehind(),
        done = std::move(done)](absl::StatusOr<std::optional<Bytes>> batch) mutable {
+        if (batch.ok() && !batch->has_value() && behind) return std::move(done)(StillWriting());
         if (!batch.ok() || !batch->has_value()) {
           return self->AnswerTimestamp(std::move(batch), std::nullopt, std::move(done));
         }

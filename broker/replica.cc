@@ -304,6 +304,7 @@ void Replica::ServeRead(const raft::ReadRequest& request) {
 
 void Replica::ReadEntries(LogIndex from, LogIndex last, size_t bytes_max,
                           absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&> done) {
+  if (closed_) return;  // The log may be closed, or gone before the read comes back.
   const raft::LogTail& tail = core_->tail();
   if (tail.Has(from)) {
     std::vector<LogEntry> entries = tail.Copy(from, bytes_max);

@@ -128,7 +128,7 @@ class Replica final : public storage::LogObserver {
   // As storage::Log::KeepFrom.
   void KeepFrom(LogIndex index);
 
-  // Committed entries [from, last], from memory or from the segments.
+  // Committed entries [from, last], from memory or from the segments. After Close no answer comes.
   void ReadEntries(LogIndex from, LogIndex last, size_t bytes_max,
                    absl::AnyInvocable<void(absl::StatusOr<std::vector<LogEntry>>) &&> done);
 

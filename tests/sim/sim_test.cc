@@ -82,6 +82,8 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
       {156, "", "a segment that a log had made by itself while it was copied was there twice"},
       {67838, "", "who was taken out of a group in a newer term never knew its leader again"},
       {1007, "", "a leader with a full disk was never known again"},
+      {40315, "", "a leader sent readers away who asked for what it had not written yet"},
+      {50861, "", "producers were read from a log that had been closed"},
       {76, "trims", "an older metadata snapshot replaced a newer one"},
       {268, "trims", "a manifest lacked its members after a restart"},
       {1034, "trims", "a leader just elected gave a manifest without members"},

@@ -378,7 +378,9 @@ void Workload::ReadFrom(const Target& target, Offset from, std::function<void()>
     ReadSpec spec;
     spec.from = from;
     spec.bytes_max = 100'000;
-    partition->Read(spec, [this, target, from, done, take,
+    const auto data = std::dynamic_pointer_cast<DataPartition>(partition);
+    const bool unwritten = from >= data->replica().log().written_offset();
+    partition->Read(spec, [this, target, from, done, take, unwritten,
                            group = partition->group()](absl::StatusOr<ReadResult> result) {
       if (ErrcOf(result.status()) == Errc::kNotLeader || !take()) return;
       // The log has begun later meanwhile.
@@ -387,6 +389,10 @@ void Workload::ReadFrom(const Target& target, Offset from, std::function<void()>
         return ReadAll(target, done);
       }
       if (!result.ok()) return world_.Fail("cannot read: " + result.status().ToString());
+      if (unwritten && result->batches.empty() && from < oracle_.end_offset(group)) {
+        return world_.After(Millis(20),
+                            [this, target, from, done] { ReadFrom(target, from, done); });
+      }
       world_.After(Micros(10), [this, target, from, done, group, read = *std::move(result)] {
         TakeRead(target, from, group, read, done);
       });
@@ -407,7 +413,12 @@ void Workload::TakeRead(const Target& target, Offset from, GroupId group, const 
     oracle_.OnRead(group, batch.base_offset(), ValueIn(bytes.view()), read.high_watermark);
   }
   if (next >= oracle_.end_offset(group)) return done();
-  if (next == from) return world_.Fail("a read comes back empty below the high watermark");
+  if (next == from) {
+    return world_.Fail(absl::StrCat("a read of ", target.topic, "-", target.partition, " from ",
+                                    from.value(), " comes back empty: its high watermark is ",
+                                    read.high_watermark.value(), ", and ",
+                                    oracle_.end_offset(group).value(), " is the end"));
+  }
   ReadFrom(target, next, done);
 }
 

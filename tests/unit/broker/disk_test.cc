@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <functional>
+#include <limits>
 
 #include "absl/strings/match.h"
 #include "common/status.h"
@@ -25,6 +27,7 @@ class DiskTest : public ::testing::Test {
   // A topic on every node, with three segments and all in the files.
   void Fill(int nodes, std::map<std::string, std::string> configs = {}) {
     cluster_ = std::make_unique<TestCluster>(nodes);
+    cluster_->adjust = adjust_;
     cluster_->StartAll();
     configs["segment.bytes"] = "1048576";
     ASSERT_TRUE(cluster_->CreateTopic("t", configs));
@@ -99,6 +102,7 @@ class DiskTest : public ::testing::Test {
   TestCluster& cluster() { return *cluster_; }
 
   std::unique_ptr<TestCluster> cluster_;
+  std::function<void(BrokerConfig&)> adjust_;
   size_t produced_ = 0;
 };
 
@@ -278,6 +282,36 @@ storage::FakeFileSystem::FaultPlan NoSpaceIn(std::string part) {
   return [part = std::move(part)](Call call, const std::string& path) {
     return call != Call::kRead && absl::StrContains(path, part) ? ENOSPC : 0;
   };
+}
+
+// What others have stored is committed, and the leader shows where it ends; it must not send away
+// who asks for it, for that one would look for another offset.
+TEST_F(DiskTest, ALeaderThatHasNotWrittenWhatIsCommittedHasNothingYet) {
+  // Of what comes, a cache keeps one record.
+  adjust_ = [](BrokerConfig& config) { config.memory_budget_bytes = 4 * 300'000; };
+  Fill(3);
+  const NodeId leader = cluster().LeaderOf("t");
+  cluster().StallDisk(leader, cluster().clock().Mono() + Millis(400));
+  const Offset first(kRecords);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Produce());
+  const auto partition = cluster().PartitionOn(leader, "t");
+  for (const Offset from : {first, first + 1}) {
+    ReadSpec spec;
+    spec.from = from;
+    spec.bytes_max = 1 << 20;
+    std::optional<absl::StatusOr<ReadResult>> found;
+    partition->Read(spec, [&](auto result) { found = std::move(result); });
+    ASSERT_TRUE(found.has_value());
+    ASSERT_TRUE(found->ok()) << found->status();
+    EXPECT_THAT((*found)->batches, IsEmpty());
+    EXPECT_EQ((*found)->high_watermark, first + 3);
+  }
+  std::optional<absl::StatusOr<FoundOffset>> newest;
+  partition->FindByTimestamp(std::numeric_limits<int64_t>::max(), std::nullopt,
+                             [&](auto result) { newest = std::move(result); });
+  ASSERT_TRUE(cluster().RunUntil([&] { return newest.has_value(); }, 300));
+  EXPECT_EQ(ErrcOf(newest->status()), Errc::kLeaderNotReady);
+  EXPECT_TRUE(cluster().RunUntil([&] { return cluster().ReadAll("t").size() == kRecords + 3; }));
 }
 
 TEST_F(DiskTest, AReplicaThatFindsTheDiskFullIsOpenedOnceItHasSpace) {
