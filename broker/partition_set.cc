@@ -13,6 +13,7 @@
 #include "common/status.h"
 #include "coordinator/placement.h"
 #include "raft/digest.h"
+#include "storage/file_system.h"
 #include "storage/hard_state_store.h"
 #include "storage/log_identity.h"
 

@@ -19,6 +19,9 @@ function(garam_mutated name)
   target_link_libraries(${name}_mutated PUBLIC ${ARG_DEPS})
 endfunction()
 
+# Of a test program: for what hangs, not for what is slow.
+set(GARAM_TEST_TIMEOUT_S 1200)
+
 # Builds every unit test and nothing else; `ctest -L unit` runs them.
 add_custom_target(unit_tests)
 # The same for those with threads, which TSan looks at: `ctest -L threads`.
@@ -35,11 +38,12 @@ function(garam_test name)
     target_precompile_headers(${name} REUSE_FROM garam_test_headers)
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  # For what hangs, not for what is slow.
-  set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS unit)
-  add_dependencies(unit_tests ${name})
+  set(labels unit)
   if(ARG_THREADS)
-    set_tests_properties(${name} PROPERTIES LABELS "unit;threads")
-    add_dependencies(threads_tests ${name})
+    list(APPEND labels threads)
   endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${GARAM_TEST_TIMEOUT_S} LABELS "${labels}")
+  foreach(label ${labels})
+    add_dependencies(${label}_tests ${name})
+  endforeach()
 endfunction()

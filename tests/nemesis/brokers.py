@@ -12,21 +12,18 @@ CLIENT_PORT, CONTROL_PORT = 29092, 29093  # In namespaces where nobody else is.
 
 
 class NemesisBroker(Broker):
-    """A broker at an address of its own; `enter` comes before all of its command, `clock` right before
-    its program.
-    """
+    """A broker at an address of its own; `enter` comes before its command."""
 
-    def __init__(self, folder, node, host, port, settings, enter, clock):
+    def __init__(self, folder, node, host, port, settings, enter):
         super().__init__(folder, node, port, settings)
         self.host = host
         self.enter = enter
-        self.clock = clock
         self.starts = 0
 
     def start(self, **overrides):
         lines = {**self.settings, **overrides}
         self.config.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-        command = [*self.enter, "setpriv", "--pdeathsig", "KILL", *self.clock, program(), "--config",
+        command = [*self.enter, "setpriv", "--pdeathsig", "KILL", program(), "--config",
                    str(self.config)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -69,11 +66,10 @@ class NemesisCluster(Cluster):
                 "log.dirs": data,
             }
             enter = self.network.enter_command(node) if self.network else []
-            clock = []
             if means.clocks:
                 self.clocks[node] = WallClock(folder / f"clock-{node}")
-                clock = self.clocks[node].command()
-            self.brokers[node] = NemesisBroker(folder, node, host, port, settings, enter, clock)
+                enter = [*enter, *self.clocks[node].command()]
+            self.brokers[node] = NemesisBroker(folder, node, host, port, settings, enter)
 
     def _places(self, nodes):
         """{node: (host, client port, control port)}."""

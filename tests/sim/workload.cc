@@ -374,30 +374,30 @@ void Workload::ReadFrom(const Target& target, Offset from, std::function<void()>
   const std::function<bool()> take = Attempt(again);
   SimNode* leader = nullptr;
   if (LeaderOf(target, &leader) == nullptr) return;
-  OnPartition(*leader, target, [this, target, from, done, take](SimNode&, const auto& partition) {
-    ReadSpec spec;
-    spec.from = from;
-    spec.bytes_max = 100'000;
-    const auto data = std::dynamic_pointer_cast<DataPartition>(partition);
-    const bool unwritten = from >= data->replica().log().written_offset();
-    partition->Read(spec, [this, target, from, done, take, unwritten,
-                           group = partition->group()](absl::StatusOr<ReadResult> result) {
-      if (ErrcOf(result.status()) == Errc::kNotLeader || !take()) return;
-      // The log has begun later meanwhile.
-      const bool moved = options_.has(Fault::kRetention);
-      if (moved && ErrcOf(result.status()) == Errc::kOffsetOutOfRange) {
-        return ReadAll(target, done);
-      }
-      if (!result.ok()) return world_.Fail("cannot read: " + result.status().ToString());
-      if (unwritten && result->batches.empty() && from < oracle_.end_offset(group)) {
-        return world_.After(Millis(20),
-                            [this, target, from, done] { ReadFrom(target, from, done); });
-      }
-      world_.After(Micros(10), [this, target, from, done, group, read = *std::move(result)] {
-        TakeRead(target, from, group, read, done);
+  OnPartition(
+      *leader, target, [this, target, from, done, take, again](SimNode&, const auto& partition) {
+        ReadSpec spec;
+        spec.from = from;
+        spec.bytes_max = 100'000;
+        const auto data = std::dynamic_pointer_cast<DataPartition>(partition);
+        const bool unwritten = from >= data->replica().log().written_offset();
+        partition->Read(spec, [this, target, from, done, take, again, unwritten,
+                               group = partition->group()](absl::StatusOr<ReadResult> result) {
+          if (ErrcOf(result.status()) == Errc::kNotLeader || !take()) return;
+          // The log has begun later meanwhile.
+          const bool moved = options_.has(Fault::kRetention);
+          if (moved && ErrcOf(result.status()) == Errc::kOffsetOutOfRange) {
+            return ReadAll(target, done);
+          }
+          if (!result.ok()) return world_.Fail("cannot read: " + result.status().ToString());
+          if (unwritten && result->batches.empty() && from < oracle_.end_offset(group)) {
+            return world_.After(Millis(20), again);
+          }
+          world_.After(Micros(10), [this, target, from, done, group, read = *std::move(result)] {
+            TakeRead(target, from, group, read, done);
+          });
+        });
       });
-    });
-  });
 }
 
 void Workload::TakeRead(const Target& target, Offset from, GroupId group, const ReadResult& read,
@@ -431,14 +431,11 @@ void Workload::ReadReplicas(const Target& target, const std::function<void()>& d
 void Workload::ReadReplica(SimNode& node, const Target& target, Offset from,
                            std::shared_ptr<Live> live, std::function<void()> done) {
   if (!node.core().Find(target.topic, target.partition).ok()) return done();
-  // It may be gone by then.
-  auto there = std::make_shared<bool>(false);
-  world_.After(std::chrono::seconds(1), [this, &node, target, from, live, done, there] {
-    if (!*there) ReadReplica(node, target, from, live, done);
-  });
+  const std::function<bool()> take = Attempt(
+      [this, &node, target, from, live, done] { ReadReplica(node, target, from, live, done); });
   OnPartition(node, target,
-              [this, target, from, live, done, there](SimNode& at, const auto& partition) {
-                *there = true;
+              [this, target, from, live, done, take](SimNode& at, const auto& partition) {
+                if (!take()) return;
                 auto data = std::dynamic_pointer_cast<DataPartition>(partition);
                 const GroupId group = data->group();
                 const auto again = [this, &at, target, live, done](Offset next, Duration wait) {

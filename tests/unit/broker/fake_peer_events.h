@@ -1,6 +1,8 @@
 // A core that remembers what the planes between brokers told it, for tests of those planes.
 //
-// Threads: any; the fields that a test sets are set before the planes start.
+// Threads: any; fields are set inside Set and looked at inside WaitUntil or Look. What orders a
+// test
+//          and the planes' threads otherwise may be libraries that TSan does not see into.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -62,24 +64,24 @@ class FakePeerEvents final : public PeerEvents {
   void OnLeaderStates(NodeId /*from*/, std::vector<LeaderState> states) override {
     Note<void>([&] { Append(leader_states, std::move(states)); });
   }
-  FullState OnFullStateAsked() override { return full_state; }
+  FullState OnFullStateAsked() override { return Get(full_state); }
   void OnControllerCall(std::string request,
                         absl::AnyInvocable<void(absl::StatusOr<std::string>) &&> done) override {
-    if (on_controller_call) return on_controller_call(std::move(request), std::move(done));
+    if (auto answer = Get(on_controller_call)) return answer(std::move(request), std::move(done));
     Note<void>([&] { kept_calls.push_back(std::move(done)); });
   }
-  FormationStatus OnFormationAsked() override { return formation; }
+  FormationStatus OnFormationAsked() override { return Get(formation); }
   void OnFormationOffered(FormationProposal proposal,
                           absl::AnyInvocable<void(absl::Status) &&> done) override {
     Note<void>([&] { offered = std::move(proposal); });
-    std::move(done)(offer_answer);
+    std::move(done)(Get(offer_answer));
   }
   void OnCopyAsked(CopyRequest request, CopyDone done) override {
     Note<void>([&] { copies_asked.push_back(request); });
-    std::move(done)(copy_answer);
+    std::move(done)(Get(copy_answer));
   }
   void OnStreamMessages(NodeId from, size_t shard, std::vector<GroupMessage> messages) override {
-    if (on_stream_messages) on_stream_messages(from, shard, messages);
+    if (auto notice = Get(on_stream_messages)) notice(from, shard, messages);
     Note<void>([&] { Append(stream_messages, std::move(messages)); });
   }
 
@@ -95,20 +97,27 @@ class FakePeerEvents final : public PeerEvents {
     std::lock_guard lock(mutex_);
     return look();
   }
+  // Runs `set`, which may change the fields below, while nothing looks at them.
+  template <class Fn>
+  void Set(Fn set) {
+    std::lock_guard lock(mutex_);
+    set();
+  }
 
+  // What is answered.
   std::string refuse_handshake;
   std::string refuse_peer;
-  int peers_refused = 0;
   FullState full_state;
   FormationStatus formation;
   absl::StatusOr<CopyReply> copy_answer = CopyReply();
-  std::vector<CopyRequest> copies_asked;
   absl::Status offer_answer;
   std::function<void(std::string, absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>)>
       on_controller_call;
   std::function<void(NodeId, size_t, const std::vector<GroupMessage>&)> on_stream_messages;
 
-  // What was told; look at it inside WaitUntil or Look.
+  // What was told.
+  int peers_refused = 0;
+  std::vector<CopyRequest> copies_asked;
   std::vector<NodeId> handshakes;
   std::map<NodeId, int> heartbeats;
   StartId last_start_id;
@@ -122,6 +131,11 @@ class FakePeerEvents final : public PeerEvents {
   std::vector<absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>> kept_calls;
 
  private:
+  template <class T>
+  T Get(const T& field) {
+    std::lock_guard lock(mutex_);
+    return field;
+  }
   template <class Result, class Fn>
   Result Note(Fn fn) {
     std::lock_guard lock(mutex_);

@@ -9,6 +9,7 @@
 #include "broker/lost_rows.h"
 #include "common/record_batch.h"
 #include "common/status.h"
+#include "coordinator/placement.h"
 #include "storage/file_reaper.h"
 #include "tests/unit/broker/batch_builder.h"
 
@@ -361,10 +362,7 @@ bool TestCluster::CreateTopic(const std::string& name, std::map<std::string, std
 }
 
 std::vector<NodeId> TestCluster::ReplicasOf(const std::string& topic) {
-  std::vector<NodeId> nodes;
-  auto found = core(nodes_.front()->id).image()->FindTopic(topic);
-  for (const ReplicaImage& replica : found->partitions[0].replicas) nodes.push_back(replica.node);
-  return nodes;
+  return NodesOf(core(nodes_.front()->id).image()->FindTopic(topic)->partitions[0].replicas);
 }
 
 bool TestCluster::Move(const std::string& topic, const std::vector<NodeId>& nodes) {

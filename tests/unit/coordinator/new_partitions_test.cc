@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "coordinator/placement.h"
 #include "tests/unit/coordinator/cluster_fixture.h"
 
 namespace garam {
@@ -18,11 +19,7 @@ class NewPartitionsTest : public ClusterFixture {
     EXPECT_EQ(More(spec).status(), MakeError(errc, message));
   }
   std::vector<NodeId> ReplicasOf(int32_t partition) {
-    std::vector<NodeId> nodes;
-    for (const ReplicaImage& replica : image_->FindTopic("t")->Find(partition)->replicas) {
-      nodes.push_back(replica.node);
-    }
-    return nodes;
+    return NodesOf(image_->FindTopic("t")->Find(partition)->replicas);
   }
 };
 

@@ -53,6 +53,7 @@ struct Node {
     ControlOptions options;
     options.listen_host = "127.0.0.1";
     options.listen_port = port;
+    options.backoff_max = kTestDeadline / 4;  // What a connection is given, too.
     options.self = [this] { return core.self(); };
     options.stream_port = [] { return uint16_t{4711}; };
     plane.emplace(options, loop, core);
@@ -70,6 +71,11 @@ struct Node {
   }
   bool StreamIs(NodeId peer, const std::vector<bool>& history) {
     return bool(core.WaitUntil([&] { return core.control_open[peer] == history; }));
+  }
+
+  template <class Answer>
+  void OnControllerCall(Answer answer) {
+    core.Set([&] { core.on_controller_call = answer; });
   }
 
   FakePeerEvents core;
@@ -196,9 +202,11 @@ TEST(ControlPlaneTest, StreamsOpenBothWaysAndCarryHeartbeatsAndLeaderStates) {
   one.plane->PushLeaderStates(NodeId(2), {state});
   EXPECT_TRUE(two.core.WaitUntil(
       [&] { return two.core.heartbeats[NodeId(1)] == 1 && two.core.leader_states.size() == 1; }));
-  EXPECT_EQ(two.core.last_start_id, StartId(11));
-  EXPECT_EQ(two.core.last_heartbeat, (Heartbeat{{1, 2, 3, 4}, 5}));
-  EXPECT_THAT(two.core.leader_states, ElementsAre(state));
+  two.core.Look<void>([&] {
+    EXPECT_EQ(two.core.last_start_id, StartId(11));
+    EXPECT_EQ(two.core.last_heartbeat, (Heartbeat{{1, 2, 3, 4}, 5}));
+    EXPECT_THAT(two.core.leader_states, ElementsAre(state));
+  });
 }
 
 TEST(ControlPlaneTest, AHandshakeTellsIdentityAndStreamPort) {
@@ -272,7 +280,7 @@ TEST(ControlPlaneTest, AnAddressThatReachesAnotherBrokerIsRejected) {
 TEST(ControlPlaneTest, TheCoresRefusalReachesTheCaller) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
-  two.core.refuse_handshake = "not today";
+  two.core.Set([&] { two.core.refuse_handshake = "not today"; });
   one.plane->SetPeer(two.address());
   const HandshakeResult result = one.Handshake(NodeId(2));
   EXPECT_EQ(result.outcome, HandshakeOutcome::kRejected);
@@ -282,7 +290,7 @@ TEST(ControlPlaneTest, TheCoresRefusalReachesTheCaller) {
 TEST(ControlPlaneTest, WhomTheCoreDoesNotAdmitGetsNoStream) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
-  two.core.refuse_peer = "that one is another";
+  two.core.Set([&] { two.core.refuse_peer = "that one is another"; });
   one.plane->SetPeer(two.address());
   ASSERT_TRUE(two.core.WaitUntil([&] { return two.core.peers_refused > 1; }));
   EXPECT_TRUE(one.core.Look<bool>([&] { return one.core.control_open.empty(); }));
@@ -327,8 +335,10 @@ TEST(ControlPlaneTest, AStreamThatIsStuckOneWayIsReplacedByDiallingAnew) {
   ASSERT_TRUE(one.StreamIs(NodeId(2), {true, false, true}));
   one.plane->SendHeartbeat(NodeId(2), {{}, 7});
   EXPECT_TRUE(two.core.WaitUntil([&] { return two.core.heartbeats[NodeId(1)] > 0; }));
-  EXPECT_EQ(two.core.Look<int>([&] { return two.core.heartbeats[NodeId(1)]; }), 1);
-  EXPECT_EQ(two.core.last_heartbeat.unheard, 7U);
+  two.core.Look<void>([&] {
+    EXPECT_EQ(two.core.heartbeats[NodeId(1)], 1);
+    EXPECT_EQ(two.core.last_heartbeat.unheard, 7U);
+  });
 }
 
 TEST(ControlPlaneTest, ARemovedPeerIsSilent) {
@@ -344,18 +354,21 @@ TEST(ControlPlaneTest, ARemovedPeerIsSilent) {
 TEST(ControlPlaneTest, FullStateAndFormationTravelWhole) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
-  two.core.full_state = {{{GroupId(7), Term(3), NodeId(2), 5, {NodeId(2)}}},
-                         {GroupId(9)},
-                         PeerAddress{NodeId(4), "there", 12, 0}};
+  const FullState whole{{{GroupId(7), Term(3), NodeId(2), 5, {NodeId(2)}}},
+                        {GroupId(9)},
+                        PeerAddress{NodeId(4), "there", 12, 0}};
   const FormationProposal proposal{"c", {{NodeId(1), Incarnation(101), "a:1"}}};
-  two.core.formation = {two.core.self(), false, proposal};
+  two.core.Set([&] {
+    two.core.full_state = whole;
+    two.core.formation = {two.core.self(), false, proposal};
+  });
   one.plane->SetPeer(two.address());
 
   const auto state = Await<absl::StatusOr<FullState>>(
       [&](auto done) { one.plane->FetchFullState(NodeId(2), std::move(done)); });
   ASSERT_TRUE(state.ok()) << state.status();
-  EXPECT_EQ(state->led, two.core.full_state.led);
-  EXPECT_EQ(state->failed, two.core.full_state.failed);
+  EXPECT_EQ(state->led, whole.led);
+  EXPECT_EQ(state->failed, whole.failed);
   EXPECT_EQ(state->controller->node, NodeId(4));
   EXPECT_EQ(state->controller->host, "there");
   EXPECT_EQ(state->controller->control_port, 12);
@@ -377,17 +390,18 @@ TEST(ControlPlaneTest, PiecesOfLogsTravelWhole) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
   const CopyRequest asked{GroupId(5), CopyRequest::Piece{LogIndex(7), 1000, 1 << 20}};
-  two.core.copy_answer = CopyReply{std::string(1 << 20, 'p'), "image"};
+  const CopyReply piece{std::string(1 << 20, 'p'), "image"};
+  two.core.Set([&] { two.core.copy_answer = piece; });
   one.plane->SetPeer(two.address());
   const auto reply = Await<absl::StatusOr<CopyReply>>(
       [&](auto done) { one.plane->CopyLog(NodeId(2), asked, std::move(done)); });
   ASSERT_TRUE(reply.ok()) << reply.status();
-  EXPECT_EQ(reply->bytes, two.core.copy_answer->bytes);
+  EXPECT_EQ(reply->bytes, piece.bytes);
   EXPECT_EQ(reply->snapshot, "image");
-  EXPECT_TRUE(two.core.WaitUntil([&] { return two.core.copies_asked.size() == 1; }));
-  EXPECT_EQ(two.core.copies_asked[0], asked);
+  EXPECT_TRUE(
+      two.core.WaitUntil([&] { return two.core.copies_asked == std::vector<CopyRequest>{asked}; }));
 
-  two.core.copy_answer = MakeError(Errc::kNotLeader, "not here");
+  two.core.Set([&] { two.core.copy_answer = MakeError(Errc::kNotLeader, "not here"); });
   const auto refused = Await<absl::StatusOr<CopyReply>>([&](auto done) {
     one.plane->CopyLog(NodeId(2), {GroupId(5), {}}, std::move(done));
   });
@@ -402,9 +416,9 @@ absl::StatusOr<std::string> CallController(Node& from, NodeId to, Duration timeo
 TEST(ControlPlaneTest, AControllerCallBringsBackTheAnswerOrTheError) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
-  two.core.on_controller_call = [](std::string, auto done) {
+  two.OnControllerCall([](std::string, auto done) {
     std::move(done)(MakeError(Errc::kNoController, "ask broker 3"));
-  };
+  });
   one.plane->SetPeer(two.address());
   const absl::Status moved = CallController(one, NodeId(2), Millis(5000)).status();
   EXPECT_EQ(ErrcOf(moved), Errc::kNoController);
@@ -416,9 +430,7 @@ TEST(ControlPlaneTest, AControllerCallBringsBackTheAnswerOrTheError) {
 TEST(ControlPlaneTest, AControllerCallBringsBackTheReply) {
   Node one(Identity(1, 11));
   Node two(Identity(2, 22));
-  two.core.on_controller_call = [](std::string request, auto done) {
-    std::move(done)(request + " done");
-  };
+  two.OnControllerCall([](std::string request, auto done) { std::move(done)(request + " done"); });
   one.plane->SetPeer(two.address());
   EXPECT_EQ(*CallController(one, NodeId(2), Millis(5000)), "request done");
 }

@@ -75,6 +75,13 @@ struct Node {
   bool Received(size_t count) {
     return bool(core.WaitUntil([&] { return core.stream_messages.size() >= count; }));
   }
+  GroupMessage Message(size_t i) {
+    return core.Look<GroupMessage>([&] { return core.stream_messages.at(i); });
+  }
+  template <class Notice>
+  void OnMessages(Notice notice) {
+    core.Set([&] { core.on_stream_messages = notice; });
+  }
 
   FakePeerEvents core;
   std::vector<std::unique_ptr<ShardLoop>> loops;
@@ -85,9 +92,9 @@ TEST(ReplicationPlaneTest, MessagesArriveInOrderOnTheLoopThatReadThem) {
   Node one(Identity(1));
   Node two(Identity(2));
   bool on_loop = true;
-  two.core.on_stream_messages = [&](NodeId from, size_t shard, const auto&) {
+  two.OnMessages([&](NodeId from, size_t shard, const auto&) {
     on_loop = on_loop && from == NodeId(1) && shard == 0 && two.loops[0]->RunningHere();
-  };
+  });
   one.plane->SetPeer(two.address());
   ASSERT_TRUE(one.StreamIs(NodeId(2), 0, {true}));
   for (uint64_t i = 0; i < 1000; i += 2) {
@@ -96,7 +103,7 @@ TEST(ReplicationPlaneTest, MessagesArriveInOrderOnTheLoopThatReadThem) {
   ASSERT_TRUE(two.Received(1000));
   EXPECT_TRUE(on_loop);
   for (uint64_t i = 0; i < 1000; ++i) {
-    const GroupMessage& message = two.core.stream_messages[i];
+    const GroupMessage message = two.Message(i);
     EXPECT_EQ(message.group, GroupId(i));
     if (i % 2 == 0) continue;
     const auto& append = std::get<raft::Append>(message.message);
@@ -107,14 +114,14 @@ TEST(ReplicationPlaneTest, MessagesArriveInOrderOnTheLoopThatReadThem) {
 TEST(ReplicationPlaneTest, AnAnswerGoesBackOnTheConnectionThatAsked) {
   Node one(Identity(1));
   Node two(Identity(2));
-  two.core.on_stream_messages = [&](NodeId from, size_t shard, const auto& messages) {
+  two.OnMessages([&](NodeId from, size_t shard, const auto& messages) {
     EXPECT_TRUE(two.plane->Send(from, shard, {Reply(messages[0].group.value())}));
-  };
+  });
   one.plane->SetPeer(two.address());  // Broker 2 knows no way to broker 1.
   ASSERT_TRUE(one.StreamIs(NodeId(2), 0, {true}));
   EXPECT_TRUE(one.Send(NodeId(2), 0, {Append(5)}));
   ASSERT_TRUE(one.Received(1));
-  EXPECT_EQ(one.core.stream_messages[0].group, GroupId(5));
+  EXPECT_EQ(one.Message(0).group, GroupId(5));
   EXPECT_FALSE(two.Send(NodeId(1), 0, {Append(6)}));
 }
 
@@ -125,11 +132,11 @@ TEST(ReplicationPlaneTest, EachShardHasItsOwnStreamToTheShardOfItsNumber) {
   ASSERT_TRUE(one.StreamIs(NodeId(2), 0, {true}));
   ASSERT_TRUE(one.StreamIs(NodeId(2), 1, {true}));
   std::atomic<int> seen = 0;
-  two.core.on_stream_messages = [&](NodeId, size_t shard, const auto& messages) {
+  two.OnMessages([&](NodeId, size_t shard, const auto& messages) {
     EXPECT_EQ(messages[0].group, GroupId(shard));
     EXPECT_TRUE(two.loops[shard]->RunningHere());
     ++seen;
-  };
+  });
   EXPECT_TRUE(one.Send(NodeId(2), 0, {Append(0)}));
   EXPECT_TRUE(one.Send(NodeId(2), 1, {Append(1)}));
   ASSERT_TRUE(two.Received(2));
@@ -192,7 +199,7 @@ TEST(ReplicationPlaneTest, AQueueThatIsFullRefusesMoreAndTakesItAgainLater) {
   Node two(Identity(2));
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
-  two.core.on_stream_messages = [&](NodeId, size_t, const auto&) { released.wait(); };
+  two.OnMessages([&](NodeId, size_t, const auto&) { released.wait(); });
   one.plane->SetPeer(two.address());
   ASSERT_TRUE(one.StreamIs(NodeId(2), 0, {true}));
   // Broker 2 reads no more after the first: its socket, ours and then our queue fill.
