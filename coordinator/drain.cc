@@ -9,11 +9,6 @@
 namespace garam {
 namespace {
 
-// Where the partition is, or will be once it is there.
-const std::vector<ReplicaImage>& DestinationOf(const PartitionImage& partition) {
-  return partition.target.empty() ? partition.replicas : partition.target;
-}
-
 bool Has(const std::vector<ReplicaImage>& replicas, NodeId node) {
   return std::any_of(replicas.begin(), replicas.end(),
                      [node](const ReplicaImage& replica) { return replica.node == node; });
@@ -40,7 +35,7 @@ absl::StatusOr<std::vector<MoveSpec>> PlanDrain(const MetadataImage& image,
   image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     placement.EnterTopic(*topic);
     for (size_t i = 0; i < topic->partitions.size(); ++i) {
-      const std::vector<ReplicaImage>& replicas = DestinationOf(topic->partitions[i]);
+      const std::vector<ReplicaImage>& replicas = topic->partitions[i].destination();
       if (!Has(replicas, node) || !refused.ok()) continue;
       const std::vector<NodeId> nodes = NodesOf(replicas);
       if (TakersOf(image, live, nodes) == 0) {
@@ -65,7 +60,7 @@ BrokerLoad LoadOf(const MetadataImage& image, NodeId node) {
   BrokerLoad load;
   image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     for (const PartitionImage& partition : topic->partitions) {
-      const bool stays = Has(DestinationOf(partition), node);
+      const bool stays = Has(partition.destination(), node);
       if (!stays && !Has(partition.replicas, node) && !Has(partition.leaving, node)) continue;
       ++load.partitions;
       if (!stays) ++load.leaving;

@@ -230,8 +230,7 @@ void MetadataImage::Replace(NodeId node, Incarnation incarnation, Applied& appli
     TopicImage copy = *topic;
     bool differs = false;
     for (PartitionImage& partition : copy.partitions) {
-      std::vector<ReplicaImage> target =
-          partition.target.empty() ? partition.replicas : partition.target;
+      std::vector<ReplicaImage> target = partition.destination();
       std::erase_if(partition.leaving, is_old);
       if (std::none_of(target.begin(), target.end(), is_old)) continue;
       for (ReplicaImage& replica : target) {

@@ -91,6 +91,10 @@ struct PartitionImage {
   // `replicas` still are.
   std::vector<ReplicaImage> founders{};
 
+  // Where it is, or will be once it is there.
+  const std::vector<ReplicaImage>& destination() const {
+    return target.empty() ? replicas : target;
+  }
   // The replica that this incarnation of the node keeps, or is to; null when there is none.
   const ReplicaImage* Find(NodeId node, Incarnation incarnation) const;
   friend bool operator==(const PartitionImage&, const PartitionImage&) = default;

@@ -31,8 +31,9 @@ Placement::Placement(const MetadataImage& image, const std::set<NodeId>& live, R
   for (Candidate& candidate : brokers_) by_node[candidate.node] = &candidate;
   image.ForEachTopic([&](const std::shared_ptr<const TopicImage>& topic) {
     for (const PartitionImage& partition : topic->partitions) {
-      for (size_t i = 0; i < partition.replicas.size(); ++i) {
-        const auto found = by_node.find(partition.replicas[i].node);
+      const std::vector<ReplicaImage>& replicas = partition.destination();
+      for (size_t i = 0; i < replicas.size(); ++i) {
+        const auto found = by_node.find(replicas[i].node);
         if (found == by_node.end()) continue;  // Unregistered since.
         ++found->second->replicas;
         if (i == 0) ++found->second->leaders;
@@ -86,8 +87,9 @@ void Placement::Count(const std::vector<std::vector<NodeId>>& partitions) {
 void Placement::EnterTopic(const TopicImage& topic) {
   for (Candidate& candidate : brokers_) candidate.topic_leaders = candidate.topic_replicas = 0;
   for (const PartitionImage& partition : topic.partitions) {
-    for (size_t i = 0; i < partition.replicas.size(); ++i) {
-      Candidate* candidate = Find(partition.replicas[i].node);
+    const std::vector<ReplicaImage>& replicas = partition.destination();
+    for (size_t i = 0; i < replicas.size(); ++i) {
+      Candidate* candidate = Find(replicas[i].node);
       if (candidate == nullptr) continue;
       ++candidate->topic_replicas;
       if (i == 0) ++candidate->topic_leaders;

@@ -1,5 +1,6 @@
 // Where the replicas of new partitions go: spread evenly over brokers and racks, with the first
-// replicas (the preferred leaders) even over the brokers too, on top of what each has already.
+// replicas (the preferred leaders) even over the brokers too, on top of what each has already. A
+// partition that is being moved counts where it will be.
 //
 // Brokers that are not alive get replicas only when there are not enough others, and never a first
 // one while another is alive. Pure; the same input and randomness give the same result.

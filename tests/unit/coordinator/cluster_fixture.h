@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
@@ -81,11 +83,13 @@ class ClusterFixture : public ::testing::Test {
     return image_->FindTopic(spec.name);
   }
 
-  // The leaders of all groups say that they are where they are to be.
-  void Arrive() {
+  // The leaders of all groups, or of the first `count_max` that move, say that they are where they
+  // are to be.
+  void Arrive(size_t count_max = SIZE_MAX) {
     std::vector<std::pair<GroupId, LogIndex>> moving;
     ForEachPartition([&](const PartitionImage& partition) {
-      if (!partition.target.empty()) moving.emplace_back(partition.group, partition.wish);
+      if (partition.target.empty() || moving.size() == count_max) return;
+      moving.emplace_back(partition.group, partition.wish);
     });
     for (const auto& [group, wish] : moving) Apply(PlanMembersReached(*image_, group, wish));
   }

@@ -88,6 +88,27 @@ TEST_F(InternalTopicsTest, MoveAFewAtATime) {
   EXPECT_EQ(RaiseNow(), 5u);
 }
 
+TEST_F(InternalTopicsTest, AreSpreadTheSameWhileSomeAreStillUnderWay) {
+  StartCluster(1);
+  Make("__consumer_offsets", 50);
+  Register(BrokerOf(2));
+  Register(BrokerOf(3));
+  std::vector<MoveSpec> moves = Raise();
+  while (!moves.empty()) {
+    for (const MoveSpec& move : moves) Apply(PlanMove(*image_, move));
+    Arrive(7);
+    moves = Raise();
+    if (moves.empty()) Arrive();
+  }
+  std::map<NodeId, int> leaders;
+  for (const std::vector<NodeId>& nodes : ReplicasOf("__consumer_offsets")) {
+    EXPECT_THAT(nodes, SizeIs(3));
+    ++leaders[nodes.front()];
+  }
+  EXPECT_THAT(leaders, SizeIs(3));
+  for (const auto& [node, count] : leaders) EXPECT_THAT(count, AllOf(Ge(16), Le(17))) << node;
+}
+
 TEST_F(InternalTopicsTest, StayAsTheyAreWhereThatWasAskedFor) {
   StartCluster(1);
   Make("__consumer_offsets", 2);
