@@ -95,7 +95,7 @@ void Core::MaybeSend(NodeId node, Progress& peer, MonoTime now) {
   const size_t inflight_max = slowly ? 1 : options_.inflight_bytes_max;
   while (peer.next <= last_index() && peer.inflight_bytes < inflight_max) {
     if (!tail().Has(peer.next)) {
-      peer.reading = true;
+      peer.reading = peer.next;
       reads_.push_back({node, peer.next, bytes_max});
       return;
     }
@@ -187,7 +187,8 @@ void Core::HandleReject(NodeId from, Progress& peer, const AppendReply& reply, M
   peer.told_commit = peer.commit;
   peer.state = PeerState::kProbe;
   peer.rejected = true;
-  peer.awaiting = peer.reading = false;
+  peer.awaiting = false;
+  peer.reading.reset();
   peer.retry_at.reset();
   MaybeSend(from, peer, now);
 }
@@ -199,7 +200,7 @@ void Core::LeaveBehind(Progress& peer, MonoTime now) {
   peer.ClearInflight();
   peer.told_commit = peer.commit;
   peer.state = PeerState::kTooFarBehind;
-  peer.reading = false;
+  peer.reading.reset();
   peer.awaiting = true;
   peer.probe_prev = peer.next - 1;
   peer.retry_at = now + options_.timing.append_retry;
@@ -274,8 +275,10 @@ void Core::OnEntriesRead(NodeId node, LogIndex from, absl::StatusOr<std::vector<
   auto found = progress_.find(node);
   if (found == progress_.end()) return;
   Progress& peer = found->second;
-  if (!peer.reading || peer.next != from) return;
-  peer.reading = false;
+  if (peer.reading != from) return;
+  peer.reading.reset();
+  // The follower had them, or has copied them meanwhile: what it lacks is behind them.
+  if (peer.next != from) return MaybeSend(node, peer, now);
   // What was read may be older than a truncation before we led: it must be what our log says.
   bool sound = entries.ok() && !entries->empty();
   for (size_t i = 0; sound && i < entries->size(); ++i) {

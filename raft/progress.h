@@ -30,7 +30,8 @@ struct Progress {
   bool rejected = false;  // Probing after a reject: with empty appends.
   LogIndex probe_prev;    // prev_index of the latest probe.
   bool awaiting = false;  // A probe is on its way.
-  bool reading = false;   // Its entries are being read from the disk.
+  // From where on its entries are being read from the disk.
+  std::optional<LogIndex> reading;
   LogIndex told_commit;   // The highest commit sent such that the follower can take it over.
   LogIndex told_compact;  // Append::compact_before, as sent last.
   std::optional<MonoTime> last_ack;

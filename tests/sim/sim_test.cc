@@ -85,6 +85,7 @@ TEST_F(SimTest, WhatWasFoundStaysMended) {
       {40315, "", "a leader sent readers away who asked for what it had not written yet"},
       {50861, "", "producers were read from a log that had been closed"},
       {74094, "", "a replica that had been silent was read twice at once"},
+      {208, "trims", "a leader waited for a read that nobody needed any more"},
       {76, "trims", "an older metadata snapshot replaced a newer one"},
       {268, "trims", "a manifest lacked its members after a restart"},
       {1034, "trims", "a leader just elected gave a manifest without members"},

@@ -512,6 +512,34 @@ TEST_F(ReplicationTest, AFailedOrStaleReadIsTriedAgainLaterAndNeverSent) {
   EXPECT_EQ(core(kC).commit_index(), LogIndex(4));
 }
 
+TEST_F(ReplicationTest, AReadOfWhatTheFollowerHasByNowHoldsNothingUp) {
+  MakeLed();
+  cluster().Isolate(kC);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(cluster().Propose(kA, "x").ok());
+  cluster().Run();
+  core(kA).TrimTail(0);
+  core(kA).PeerReset(kC, now());
+  const uint32_t session = core(kA).progress().at(kC).session;
+  core(kA).Step(kC,
+                AppendReply{Term(1), session, true, {}, {}, {}, LogIndex(4), LogIndex(1), Term(1)},
+                now());
+  const auto has = [&](int64_t index) {
+    AppendReply reply;
+    reply.term = Term(1);
+    reply.session = session;
+    reply.written = reply.durable = LogIndex(index);
+    core(kA).Step(kC, reply, now());
+    return core(kA).TakeReady().reads;
+  };
+  EXPECT_THAT(has(1), SizeIs(1));
+  // It has copied them meanwhile, or an earlier answer was late.
+  EXPECT_THAT(has(3), IsEmpty()) << "one read at a time";
+  core(kA).OnEntriesRead(kC, LogIndex(2), std::vector<LogEntry>{Entry(2, 1), Entry(3, 1)}, now());
+  const Ready ready = core(kA).TakeReady();
+  ASSERT_THAT(ready.reads, SizeIs(1));
+  EXPECT_EQ(ready.reads[0].from, LogIndex(4));
+}
+
 TEST_F(ReplicationTest, Pitfall27AFollowerBelowTheLogStartIsLeftAloneNotAskedForEver) {
   MakeLed();
   cluster().Isolate(kC);
