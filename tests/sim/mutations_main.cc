@@ -50,7 +50,7 @@ const std::vector<Row>& Rows() {
       {Mutation::kNoCheckQuorum, "no check-quorum"},
       {Mutation::kSleepUntold, "last commit untold"},
       {Mutation::kMatchGoesBack, "match goes back"},
-      {Mutation::kMembersOutliveLog, "members outlive their log", 4000, "trims", 492},
+      {Mutation::kMembersOutliveLog, "members outlive their log", 4000, "trims", 935},
       {Mutation::kDoubtIgnored, "doubt ignored", 5000, "power-unflushed"},
       {Mutation::kDoubtNotNoted, "doubt not noted", 5000, "power-unflushed"},
       {Mutation::kDigestsIgnored, "digests ignored", 2000},
